@@ -1,0 +1,37 @@
+# Every recipe is one line and leaves the work to .venv. Variables: SEED, UNIT, CONFIG, N.
+SEED ?= 1
+N ?= 100
+export SEED UNIT CONFIG N
+PYTEST = .venv/bin/python -m pytest --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test sim lint soak mutants byte clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+
+setup: .venv/ready ## the environment in .venv, made once and again when the lock changes
+
+.venv/ready: requirements.lock pyproject.toml
+	python3 -m venv .venv && .venv/bin/python -m pip install -q --no-deps -r requirements.lock && .venv/bin/python -m pip install -q --no-deps --no-build-isolation -e . && touch $@
+
+test: setup ## every quick test; UNIT=name narrows, SEED=n varies, CONFIG=name picks the machine
+	$(PYTEST) tests tb
+
+sim: setup ## the RTL regressions on Verilator
+	$(PYTEST) tb
+
+lint: setup ## ruff and mypy
+	.venv/bin/ruff check . && .venv/bin/mypy
+
+soak: setup ## N random cases of every soak test, from SEED
+	$(PYTEST) -m soak tests tb
+
+mutants: setup ## break every latency and every hazard rule; each break must turn a test red
+	.venv/bin/python -m tests.mutants
+
+byte: setup ## follow one activation from the ONNX tensor to the output
+	.venv/bin/python -m controller.byte
+
+clean: ## remove what was generated, keep .venv
+	rm -rf build

@@ -1,0 +1,1 @@
+"""Quantized ONNX in, program and plan out."""

@@ -1,0 +1,1 @@
+"""The golden model: what every command yields and when it starts and finishes."""

@@ -1,0 +1,1 @@
+"""Benches of the hardware on Verilator."""
