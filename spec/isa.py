@@ -101,6 +101,7 @@ BIND = Word(
     Field("window", 18, "first virtual page"),
     Field("pages", 18, "pages of the window"),
     Field("page", 32, "first page in DRAM, from the data base"),
+    Field("home", 1, "DRAM holds its bytes: a write that misses fetches first"),
 )
 RELEASE = Word("RELEASE", _OPCODE, _SLOT)
 STORE = Word("STORE", _OPCODE, _SLOT, *_RANGE)

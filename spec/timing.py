@@ -1,0 +1,111 @@
+"""How long everything takes: the named latencies, and the closed formulas made of them.
+
+Cycle 0 is the cycle in which the start strobe is high. ``start`` of a command is the cycle in which its engine takes it
+from its queue; ``finish`` is the last cycle in which it uses what it owns. Whatever crosses from one unit to another
+is seen ``CROSSING`` cycles later. hw never computes from this file: benches measure it, the model uses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spec.config import Config
+
+#: From a push to the earliest start, from a finish to the earliest start of a waiter, from a start to the earliest
+#: push into the place it freed.
+CROSSING = 1
+
+#: From a bank address issued to the word in the requester's register: page table, bank, register.
+READ_LATENCY = 3
+
+#: READ: from start to its first address handshake; one burst address a cycle after that.
+READ_ISSUE = 1
+#: PLACE: from start to the first word in the bank.
+PLACE_LATENCY = 2
+#: TAKE: cycles beyond one for each word, from start to the last word in the buffer.
+TAKE_LATENCY = 3
+#: WRITE: from start to its first address handshake.
+WRITE_ISSUE = 1
+
+#: WEIGHTS: from start, or from the swap that frees the shadow registers, to the first row's address.
+WEIGHTS_ISSUE = 1
+#: WEIGHTS: from the last row's address to the cycle in which a pass may start (full flag visible).
+WEIGHTS_LATENCY = READ_LATENCY + 1
+#: WEIGHTS in serial mode: from the last pixel of a pass to the first row's address of the next tile.
+WEIGHTS_TURN = 1
+#: ARRAY: from start to the first pixel's address.
+ARRAY_ISSUE = 1
+#: POST: from start to the first constants word's address.
+POST_ISSUE = 1
+#: POST: words of the constants table: a 32-bit bias and a float32 scale for each of cols lanes.
+CONSTANTS_WORDS = 8
+#: POST: from the last row's last address (accumulator or bank) to its output word in the bank.
+POST_LATENCY = 16
+#: POST: idle cycles between the last table or tap word's address and the first row's.
+POST_TURN = 4
+
+#: Front end: see docs/frontend.md. Fetch: from START to the first program address.
+FETCH_ISSUE = 1
+#: Fetch: from an instruction's last beat to the cycle in which the front end can take it.
+FETCH_LATENCY = 1
+#: Front end, cycles of each step.
+DECODE = 2
+WALK_RUN = 1
+VISIT_PAGE = 3
+ALLOCATE = 2
+REMAP = 2
+SCAN_SLOT = 1
+SCAN_PAGE = 2
+MARK_PAGE = 1
+RELEASE_SLOT = 1
+RELEASE_PAGE = 2
+STORE_PAGE = 2
+PORT_BANK = 1
+FINISH = 1
+
+
+def sums_latency(config: Config) -> int:
+    """From the last pixel's address to the last row of sums in the accumulator (ARRAY finish to SUMS)."""
+    return READ_LATENCY + config.rows + config.cols + 2
+
+
+def weights_load(config: Config) -> int:
+    """From a tile's first row address to the cycle in which a pass may start with it."""
+    return config.rows - 1 + WEIGHTS_LATENCY
+
+
+@dataclass(frozen=True)
+class ArrayTime:
+    """When an ARRAY command and its WEIGHTS command are done, in cycles from the ARRAY's start.
+
+    Attributes
+    ----------
+    last_swap
+        The last pass begins: its first pixel's address.
+    finish
+        The last pixel's address: ARRAY's finish.
+    last_tile
+        The last tile is in the shadow registers: WEIGHTS' finish. Of no meaning with a single pass, whose tile is
+        loaded before the start.
+    """
+
+    last_swap: int
+    finish: int
+    last_tile: int
+
+
+def array_time(config: Config, *, passes: int, pixels: int, serial: bool) -> ArrayTime:
+    """Closed formula of an ARRAY command (X4).
+
+    A pass takes as long as its pixels or as the next tile's load, whichever is longer; in serial mode both in turn.
+    """
+    load = weights_load(config)
+    ready = pixels - 1 + WEIGHTS_TURN + load if serial else WEIGHTS_ISSUE + load
+    step = max(pixels, ready)
+    last_swap = ARRAY_ISSUE + (passes - 1) * step
+    return ArrayTime(last_swap, last_swap + pixels - 1, last_swap - step + ready - 1)
+
+
+def post_time(*, tap_words: int, row_cycles: int, rows: int) -> int:
+    """Finish of a POST command from its start: table, tap weights, then ``row_cycles`` for each row (X4)."""
+    return POST_ISSUE + CONSTANTS_WORDS + tap_words + POST_TURN + rows * row_cycles - 1 + POST_LATENCY
