@@ -140,7 +140,7 @@ def build(
     return Simulator(folder, top, time.monotonic() - began)
 
 
-def run(  # noqa: PLR0913
+def run(
     simulator: Simulator,
     modules: str | Sequence[str],
     *,
