@@ -48,20 +48,25 @@ POST_TURN = 4
 FETCH_ISSUE = 1
 #: Fetch: from an instruction's last beat to the cycle in which the front end can take it.
 FETCH_LATENCY = 1
-#: Front end, cycles of each step.
-DECODE = 2
-WALK_RUN = 1
-VISIT_PAGE = 3
-ALLOCATE = 2
-REMAP = 2
-SCAN_SLOT = 1
-SCAN_PAGE = 2
-MARK_PAGE = 1
+#: Front end, cycles of each step; docs/frontend.md tells which step does what.
+#: A push and a stall take one cycle at least, more when they wait.
+EXECUTE = 1
+CHECK = 2
 RELEASE_SLOT = 1
 RELEASE_PAGE = 2
+BIND_PAGE = 1
+WALK_RUN = 1
+VISIT_PAGE = 2
+FOLD_PAGE = 1
+ALLOCATE = 2
+STALE = 1
+CLAIM = 1
+MARK_PAGE = 1
+SCAN_SLOT = 1
+SCAN_PAGE = 2
+WRITE_BACK = 1
 STORE_PAGE = 2
 PORT_BANK = 1
-FINISH = 1
 
 
 def sums_latency(config: Config) -> int:

@@ -1,0 +1,21 @@
+"""The machine's refusals as an exception."""
+
+from __future__ import annotations
+
+from spec.errors import SENTENCES, Error
+
+
+class MachineError(Exception):
+    """The machine stops with an error.
+
+    Attributes
+    ----------
+    code
+        What it refuses.
+    address
+        Byte address of the instruction or burst; ``None`` until it is known.
+    """
+
+    def __init__(self, code: Error, address: int | None = None) -> None:
+        self.code, self.address = code, address
+        super().__init__(SENTENCES[code].format(address=address or 0))

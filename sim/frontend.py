@@ -1,0 +1,288 @@
+"""Fetches the program, decodes it, has operands made resident, attaches waits, dispatches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from sim.allocator import Allocator
+from sim.commands import Command, Waits
+from sim.errors import MachineError
+from sim.hazards import Hazards
+from sim.steps import Steps
+from spec import timing
+from spec.errors import Error
+from spec.isa import HEADER, INSTRUCTION_BYTES, MAGIC, VERSION, WORDS, Mode, Opcode, Queue, Role
+
+if TYPE_CHECKING:
+    from spec.config import Config
+
+Fields = dict[str, int]
+
+
+class FrontEnd:
+    """Walks a program in order and records every step (``steps``) and every command.
+
+    Parameters
+    ----------
+    config
+        The machine.
+    data_base
+        Byte address of DRAM page 0.
+    execute
+        Called with each command when it is dispatched, for its effect on data; program order is a valid order.
+    """
+
+    def __init__(self, config: Config, *, data_base: int = 0, execute: Callable[[Command, FrontEnd], None] | None = None) -> None:
+        self.config = config
+        self.steps = Steps()
+        self.hazards = Hazards(config)
+        self.allocator = Allocator(config, self.steps, self.hazards, data_base)
+        self.execute = execute
+        self.operands: dict[int, Fields] = {}
+        self.registers: dict[Opcode, Fields] = {
+            o: WORDS[o].decode(0) for o in (Opcode.KERNEL, Opcode.BOUNDS, Opcode.SCALE, Opcode.CLAMP)
+        }
+        for role in Role:
+            self.operands[role] = WORDS[Opcode.OPERAND].decode(0)
+        self.operator: int | None = None
+        self.computes = self.serials = 0
+        self.half = 0
+        self.drained = [0, 0]
+        self._protected: set[int] | None = None
+
+    def run(self, program: bytes, address: int, length: int) -> None:
+        """Walk ``length`` instructions, the header included.
+
+        Raises
+        ------
+        MachineError
+            With the byte address, for whatever the hardware refuses.
+        """
+        for index in range(length):
+            at = address + index * INSTRUCTION_BYTES
+            raw = int.from_bytes(program[index * INSTRUCTION_BYTES : (index + 1) * INSTRUCTION_BYTES], "little")
+            self.steps.take(index)
+            self.steps.spend(timing.EXECUTE)
+            try:
+                if index == 0:
+                    self._header(raw)
+                elif self._instruction(raw):
+                    return
+            except MachineError as error:
+                raise MachineError(error.code, at) from None
+        raise MachineError(Error.TRUNCATED_PROGRAM, address + length * INSTRUCTION_BYTES)
+
+    def _header(self, raw: int) -> None:
+        header = HEADER.decode(raw)
+        if header["magic"] != MAGIC or header["version"] != VERSION:
+            raise MachineError(Error.NOT_A_PROGRAM)
+        if header["configuration"] != self.config.hash:
+            raise MachineError(Error.OTHER_CONFIGURATION)
+
+    def _instruction(self, raw: int) -> bool:
+        code = raw & 0xF
+        if code not in WORDS:
+            raise MachineError(Error.ILLEGAL_OPCODE)
+        opcode = Opcode(code)
+        fields = WORDS[opcode].decode(raw)
+        if opcode is Opcode.END:
+            self.steps.stall({q: self.steps.pushed[q] for q in Queue if q is not Queue.SUMS})
+            return True
+        if opcode in self.registers:
+            self.registers[opcode] = fields
+        elif opcode is Opcode.OPERAND:
+            if fields["role"] not in self.operands:
+                raise MachineError(Error.ILLEGAL_OPCODE)
+            self.operands[fields["role"]] = fields
+        elif opcode is Opcode.COMPUTE:
+            self._compute(fields)
+        else:
+            if fields["slot"] >= self.config.slots:
+                raise MachineError(Error.SLOT_NOT_BOUND)
+            if opcode is Opcode.BIND:
+                self.allocator.bind(fields["slot"], fields)
+            elif opcode is Opcode.STORE:
+                self._bound(fields["slot"])
+                for p in self._pages(fields):
+                    self.allocator.store(fields["slot"], p)
+        return False
+
+    def _bound(self, slot: int) -> None:
+        if slot >= self.config.slots or not self.allocator.slots[slot].bound:
+            raise MachineError(Error.SLOT_NOT_BOUND)
+
+    def _pages(self, fields: Fields) -> Iterator[int]:
+        """The pages of a range, ascending, each once; a cycle goes by for each run."""
+        words, pages = self.config.page_words, self.allocator.slots[fields["slot"]].pages
+        done = -1
+        for i in range(fields["count"]):
+            self.steps.spend(timing.WALK_RUN)
+            first = fields["offset"] + i * fields["stride"]
+            for p in range(max(done + 1, first // words), (first + fields["run"] - 1) // words + 1):
+                if p >= pages:
+                    raise MachineError(Error.OPERAND_OUT_OF_RANGE)
+                yield p
+                done = p
+
+    def _roles(self, fields: Fields) -> list[Role]:
+        roles = [Role.INPUT]
+        if fields["mode"] in (Mode.ARRAY, Mode.DEPTHWISE):
+            roles.append(Role.WEIGHTS)
+        if fields["last"]:
+            roles.append(Role.CONSTANTS)
+            if fields["residual"]:
+                roles.append(Role.RESIDUAL)
+            roles.append(Role.OUTPUT)
+        return roles
+
+    def _check(self, fields: Fields, roles: list[Role]) -> None:
+        """Refuse shapes that would hang or overrun an engine."""
+        c, kernel = self.config, self.registers[Opcode.KERNEL]
+        for role in roles:
+            self._bound(self.operands[role]["slot"])
+        weights = self.operands[Role.WEIGHTS]
+        taps = kernel["kernel_h"] * kernel["kernel_w"]
+        pixels = fields["height"] * fields["width"]
+        good = pixels > 0 and taps > 0 and kernel["blocks"] > 0
+        good &= all(self.operands[r]["run"] > 0 and self.operands[r]["count"] > 0 for r in roles)
+        if fields["mode"] == Mode.ARRAY:
+            good &= pixels <= c.half_rows and weights["run"] % c.rows == 0 and weights["count"] == 1
+        else:
+            good &= bool(fields["last"]) and kernel["blocks"] == 1
+            if fields["mode"] == Mode.DEPTHWISE:
+                good &= weights["run"] == taps <= c.window_taps and weights["count"] == 1
+        if fields["last"]:
+            good &= self.operands[Role.CONSTANTS]["run"] == timing.CONSTANTS_WORDS
+            good &= self.operands[Role.CONSTANTS]["count"] == 1
+            for role in (Role.OUTPUT, *([Role.RESIDUAL] if fields["residual"] else [])):
+                good &= self.operands[role]["run"] == fields["width"] and self.operands[role]["count"] == fields["height"]
+        if not good:
+            raise MachineError(Error.BAD_SHAPE)
+
+    def _compute(self, fields: Fields) -> None:
+        self.computes += 1
+        self.steps.spend(timing.CHECK)
+        if fields["operator"] != self.operator:
+            self.operator = fields["operator"]
+            for slot in range(self.config.slots):
+                self.allocator.release(slot, live=True)
+        roles = self._roles(fields)
+        self._check(fields, roles)
+        self._protected = None
+        commands = self._commands(fields, roles)
+        banks = self._settle(fields, roles, commands)
+        self._ports(fields, commands, banks)
+        for command in commands.values():
+            if self.execute:
+                self.execute(command, self)
+            self.steps.push(command)
+
+    def _commands(self, fields: Fields, roles: list[Role]) -> dict[Queue, Command]:
+        """The commands of a COMPUTE in dispatch order, with their work and half waits."""
+        c, kernel = self.config, self.registers[Opcode.KERNEL]
+        base = {r: self.allocator.slots[self.operands[r]["slot"]].window * c.page_words + self.operands[r]["offset"] for r in roles}
+        window = {
+            **{k: v for k, v in kernel.items() if k != "opcode"},
+            **{f"in_{k}": v for k, v in self.registers[Opcode.BOUNDS].items() if k in ("height", "width")},
+            **{k: v for k, v in self.registers[Opcode.BOUNDS].items() if k in ("row_stride", "block_stride")},
+            **{k: fields[k] for k in ("height", "width", "y", "x")},
+            "base": base[Role.INPUT],
+        }
+        commands: dict[Queue, Command] = {}
+        sums = 0
+        if fields["mode"] == Mode.ARRAY:
+            if fields["first"]:
+                self.half ^= 1
+            tiles = self.operands[Role.WEIGHTS]["run"] // c.rows
+            pixels = fields["height"] * fields["width"]
+            common = {"tiles": tiles, "pixels": pixels}
+            commands[Queue.WEIGHTS] = Command(
+                Queue.WEIGHTS, self.steps.pushed[Queue.WEIGHTS], {**common, "base": base[Role.WEIGHTS]}
+            )
+            array = Command(
+                Queue.ARRAY, self.steps.pushed[Queue.ARRAY],
+                {**common, **window, "half": self.half, "first": fields["first"]},
+            )
+            array.half = self.drained[self.half] if fields["first"] else 0
+            commands[Queue.ARRAY] = array
+            sums = array.index + 1
+        if fields["last"]:
+            residual, output = self.operands[Role.RESIDUAL], self.operands[Role.OUTPUT]
+            taps = kernel["kernel_h"] * kernel["kernel_w"]
+            post = Command(
+                Queue.POST, self.steps.pushed[Queue.POST],
+                {
+                    **window,
+                    "mode": fields["mode"],
+                    "half": self.half,
+                    "residual": fields["residual"],
+                    "constants": base[Role.CONSTANTS],
+                    "weights": base.get(Role.WEIGHTS, 0),
+                    "tap_words": taps if fields["mode"] == Mode.DEPTHWISE else 0,
+                    "row_cycles": 1 if fields["mode"] == Mode.ARRAY else taps + fields["residual"],
+                    "rows": output["run"] * output["count"],
+                    "addend": base.get(Role.RESIDUAL, 0),
+                    "addend_stride": residual["stride"],
+                    "output": base[Role.OUTPUT],
+                    "output_stride": output["stride"],
+                    **{k: v for k, v in self.registers[Opcode.SCALE].items() if k != "opcode"},
+                    **{k: v for k, v in self.registers[Opcode.CLAMP].items() if k != "opcode"},
+                },
+            )
+            if sums:
+                post.data[Queue.SUMS] = sums
+                self.drained[self.half] = post.index + 1
+            commands[Queue.POST] = post
+        return commands
+
+    def _reader(self, role: Role, mode: int) -> Queue:
+        if mode == Mode.ARRAY and role in (Role.INPUT, Role.WEIGHTS):
+            return Queue.ARRAY if role is Role.INPUT else Queue.WEIGHTS
+        return Queue.POST
+
+    def _settle(self, fields: Fields, roles: list[Role], commands: dict[Queue, Command]) -> dict[tuple[str, Queue], set[int]]:
+        """Make every operand resident, fold hazards into waits; returns the banks of each port user."""
+        banks: dict[tuple[str, Queue], set[int]] = {}
+        for role in roles:
+            operand, writes = self.operands[role], role is Role.OUTPUT
+            slot = operand["slot"]
+            self.allocator.slots[slot].used = self.computes
+            command = commands[self._reader(role, fields["mode"])]
+            users = banks.setdefault(("write" if writes else "read", command.queue), set())
+            for p in self._pages(operand):
+                frame = self.allocator.settle(slot, p, writes=writes, protect=lambda: self._protect(roles))
+                if writes:
+                    self.hazards.before_writing(frame, command.data)
+                    self.hazards.writes(frame, command.queue, command.index + 1)
+                else:
+                    self.hazards.before_reading(frame, command.data)
+                    self.hazards.reads(frame, command.queue, command.index + 1)
+                users.add(frame // self.config.bank_frames)
+        return banks
+
+    def _protect(self, roles: list[Role]) -> set[int]:
+        """Virtual pages of the current command: marked in a walk of their own, at its first eviction only."""
+        if self._protected is None:
+            self._protected = set()
+            for role in roles:
+                window = self.allocator.slots[self.operands[role]["slot"]].window
+                for p in self._pages(self.operands[role]):
+                    self.steps.spend(timing.MARK_PAGE)
+                    self._protected.add(window + p)
+        return self._protected
+
+    def _ports(self, fields: Fields, commands: dict[Queue, Command], banks: dict[tuple[str, Queue], set[int]]) -> None:
+        """Each command waits for the last users of its ports, and becomes the last user; all commands bank by bank together."""
+        shared = banks.get(("read", Queue.WEIGHTS), set()) & banks.get(("read", Queue.ARRAY), set())
+        if fields["mode"] == Mode.ARRAY:
+            self.serials += bool(shared)
+            for queue in (Queue.WEIGHTS, Queue.ARRAY):
+                commands[queue].work = {**commands[queue].work, "serial": int(bool(shared))}
+        self.steps.spend(timing.PORT_BANK * self.config.banks)
+        for port, queue in banks:
+            for bank in banks[port, queue]:
+                self.hazards.before_port(port, bank, commands[queue].port)
+        for port, queue in sorted(banks, key=lambda key: key[1]):
+            for bank in banks[port, queue]:
+                self.hazards.takes_port(port, bank, queue, commands[queue].index + 1)
