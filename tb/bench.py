@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import deque
 from itertools import zip_longest
@@ -113,14 +114,15 @@ class Bench:
     clock, reset
         Names of the ports; reset is high when active.
 
-    Members: ``cycle``, rising edges so far; ``random``, seeded; and a `Source` or `Sink` for every stream, a list of
-    them for an array of streams.
+    Members: ``cycle``, rising edges so far; ``random``, seeded for this bench; ``seed``, of the run; and a `Source` or
+    `Sink` for every stream, a list of them for an array of streams.
     """
 
     def __init__(self, dut: Any, unit: Any, *, pace: float = 1.0, clock: str = "clk", reset: str = "rst") -> None:
         self.dut, self.unit, self.pace, self.cycle = dut, unit, pace, 0
-        self.seed = cocotb.RANDOM_SEED
-        self.random = random.Random(self.seed)
+        # cocotb derives a seed for each bench from the one that repeats the whole run.
+        self.seed = int(os.environ["COCOTB_RANDOM_SEED"])
+        self.random = random.Random(cocotb.RANDOM_SEED)
         self.clock, self._reset, self.resetting = getattr(dut, clock), getattr(dut, reset), False
         self._reset.value = 0
         Clock(self.clock, 10, "ns").start()

@@ -216,9 +216,10 @@ def run(
         raise BenchError(f"{', '.join(names)} ended early, with status {ended.returncode}; {repeat}")
     cases = ET.parse(results).getroot().findall("testsuite/testcase")  # noqa: S314
     ran = tuple(case.get("name", "") for case in cases if case.find("skipped") is None)
-    failed = [case.get("name", "") for case in cases if {"failure", "error"} & {part.tag for part in case}]
-    if failed:
-        raise BenchError(f"{', '.join(failed)} failed; {repeat}")
+    if failed := [(case, part) for case in cases for part in case if part.tag in {"failure", "error"}]:
+        head = f"{len(failed)} of {len(ran)} benches failed, seed {seed}, {folder / 'log'}"
+        why = [f"{case.get('name')}: {_last(part.text or part.get('message', ''), 25)}" for case, part in failed[:3]]
+        raise BenchError("\n".join([head, *why]))
     if not ran or expected not in (None, len(ran)):
         raise BenchError(f"{expected or 'some'} benches must run, not {len(ran)}: {', '.join(ran)}; {repeat}")
     if ended.returncode:

@@ -1,0 +1,307 @@
+"""tb/memory.sv against its own numbered rules: the cycle of every beat and response, and the data."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge, Timer
+
+from spec.memory import PROFILES, Memory
+from tb.build import build, run
+from tb.conftest import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BYTES, BUS_BYTES = 1 << 18, 4
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Burst:
+    """A burst to ask for, and what became of it."""
+
+    stamp: int
+    kind: str
+    address: int
+    data: list[int]
+    beats: list[int] = field(default_factory=list)
+    answer: int = -1
+    responses: set[int] = field(default_factory=set)
+
+    @property
+    def order(self) -> tuple[int, bool]:
+        """Writes before reads in one cycle."""
+        return self.stamp, self.kind != "W"
+
+
+def traffic(rng: random.Random, bursts: int, gap: int, span: int = BYTES) -> list[Burst]:
+    """Random bursts, at most one of a kind in a cycle, each inside 4 KiB."""
+    made, cycle = [], {"R": 1, "W": 1, "P": 1}
+    for _ in range(bursts):
+        kind = rng.choice("RRWWP")
+        beats = rng.choice([1, 2, 3, 16, rng.randrange(1, 257)])
+        page, inside = rng.randrange(span // 4096), rng.randrange(1024 - beats + 1)
+        data = [rng.getrandbits(32) for _ in range(beats)]
+        made.append(Burst(cycle[kind], kind, page * 4096 + inside * BUS_BYTES, data))
+        cycle[kind] += 1 + (rng.randrange(gap) if rng.random() < 0.7 else 0)
+    # The same cycle for a read and a write is the tie worth trying.
+    made += [Burst(max(cycle.values()) + 5, kind, 4096, [1, 2, 3]) for kind in "RW"]
+    return sorted(made, key=lambda burst: burst.order)
+
+
+def predict(memory: Memory, bursts: list[Burst]) -> Iterator[tuple[Burst, list[int], int]]:
+    """Each burst with the cycles of its beats and of its response, from the rules in memory.sv."""
+    end = dict.fromkeys("RWP", 0)
+    answered = refreshes = refreshed = 0
+    rows: dict[int, int] = {}
+    precharge: dict[int, int] = {}
+    before = ""
+    for burst in bursts:
+        n, kind = len(burst.data), burst.kind
+        queue = kind if memory.profile == "flat" or kind == "P" else "R"
+        num, den = (memory.rate_cycles, memory.rate_beats) if memory.profile == "shared" and kind != "P" else (1, 1)
+        if memory.profile == "ddr4" and kind != "P":
+            while (refreshes + 1) * memory.t_refi <= burst.stamp:
+                refreshes += 1
+                refreshed = end[queue] = max(end[queue], refreshes * memory.t_refi) + memory.t_rfc
+                before = ""
+                rows.clear()
+            row, bank = divmod(burst.address // memory.row_bytes, memory.banks)
+            column = burst.stamp
+            if rows.get(bank) != row:
+                if bank in rows:
+                    activate = max(burst.stamp, precharge[bank]) + memory.t_rp
+                else:
+                    activate = max(burst.stamp, refreshed)
+                precharge[bank] = activate + memory.t_ras
+                column = activate + memory.t_rcd
+            rows[bank] = row
+            bus = end[queue] + {"WR": memory.t_wtr, "RW": memory.t_rtw}.get(before + kind, 0)
+            start = max(bus, column + (memory.t_cwl if kind == "W" else memory.t_cl))
+            before = kind
+            last = start + n - 1
+            precharge[bank] = max(precharge[bank], last + (memory.t_wr if kind == "W" else 1))
+        else:
+            start = max(end[queue], burst.stamp + (1 if kind == "W" else memory.read_latency))
+        beats = [start + k * num // den for k in range(n)]
+        end[queue] = start + -(-n * num // den)
+        answer = -1
+        if kind == "W":
+            answer = answered = max(beats[-1] + memory.write_latency, answered + 1)
+        yield burst, beats, answer
+
+
+class Master:
+    """Plays bursts at their stamps, records what comes, and keeps what memory must hold."""
+
+    def __init__(self, dut: Any, memory: Memory, *, stall: bool = False, patience: float = 1.0) -> None:
+        self.dut, self.memory, self.patience = dut, memory, patience
+        self.random = random.Random(cocotb.RANDOM_SEED)
+        for name in ("start", "load", "dump", "run", "error", "arvalid", "awvalid", "wvalid", "prog_arvalid"):
+            getattr(dut, name).value = 0
+        dut.rready.value = dut.bready.value = dut.prog_rready.value = 1
+        dut.wstrb.value = (1 << BUS_BYTES) - 1
+        dut.stall.value, dut.stall_seed.value = int(stall), cocotb.RANDOM_SEED & 0xFFFFFFFF
+        for name, value in vars(memory).items():
+            getattr(dut, name).value = PROFILES.index(value) if name == "profile" else value
+        Clock(dut.clk, 10, "ns").start()
+
+    async def reset(self) -> None:
+        """Reset, and let ready rise."""
+        self.dut.rst.value = 1
+        await RisingEdge(self.dut.clk)
+        await RisingEdge(self.dut.clk)
+        self.dut.rst.value = 0
+        await RisingEdge(self.dut.clk)
+        await RisingEdge(self.dut.clk)
+
+    async def strobe(self, name: str, **values: int) -> None:
+        """One cycle of a strobe, with what it reads."""
+        for port, value in values.items():
+            getattr(self.dut, port).value = value
+        getattr(self.dut, name).value = 1
+        await RisingEdge(self.dut.clk)
+        getattr(self.dut, name).value = 0
+
+    async def play(self, bursts: list[Burst], limit: int = 60_000) -> None:
+        """One run: cycle 0 is the cycle of start. A burst that finds its channel not ready waits."""
+        dut = self.dut
+        ask = {kind: deque(b for b in bursts if b.kind == kind) for kind in "RWP"}
+        read = {kind: deque(b for b in bursts if b.kind == kind) for kind in "RP"}
+        write = deque(b for b in bursts if b.kind == "W")
+        answer = deque(write)
+        ports = {"R": "ar", "W": "aw", "P": "prog_ar"}
+        for cycle in range(limit):
+            if not (any(read.values()) or answer):
+                break
+            dut.start.value = int(cycle == 0)
+            for kind, port in ports.items():
+                now = bool(ask[kind]) and ask[kind][0].stamp <= cycle
+                getattr(dut, f"{port}valid").value = int(now)
+                if now:
+                    getattr(dut, f"{port}addr").value = ask[kind][0].address
+                    getattr(dut, f"{port}len").value = len(ask[kind][0].data) - 1
+            if write:
+                if not dut.wvalid.value or dut.wready.value:
+                    dut.wvalid.value = int(self.random.random() < self.patience)
+                dut.wdata.value = write[0].data[len(write[0].beats)]
+            else:
+                dut.wvalid.value = 0
+            for port in ("rready", "bready", "prog_rready"):
+                getattr(dut, port).value = int(self.random.random() < self.patience)
+
+            await RisingEdge(dut.clk)
+            for kind, port in ports.items():
+                if getattr(dut, f"{port}valid").value and getattr(dut, f"{port}ready").value:
+                    ask[kind].popleft().stamp = cycle
+            for kind, port in (("R", "r"), ("P", "prog_r")):
+                if getattr(dut, f"{port}valid").value and getattr(dut, f"{port}ready").value:
+                    burst = read[kind][0]
+                    burst.data[len(burst.beats)] = int(getattr(dut, f"{port}data").value)
+                    burst.beats.append(cycle)
+                    burst.responses.add(int(getattr(dut, f"{port}resp").value))
+                    assert bool(getattr(dut, f"{port}last").value) == (len(burst.beats) == len(burst.data))
+                    if len(burst.beats) == len(burst.data):
+                        read[kind].popleft()
+            if dut.wvalid.value and dut.wready.value:
+                write[0].beats.append(cycle)
+                if len(write[0].beats) == len(write[0].data):
+                    write.popleft()
+            if dut.bvalid.value and dut.bready.value:
+                answer[0].answer = cycle
+                answer.popleft().responses.add(int(dut.bresp.value))
+        else:
+            raise AssertionError(f"the bursts are not done in {limit} cycles")
+
+
+def check_cycles(memory: Memory, bursts: list[Burst]) -> None:
+    """The first beat or response that is not where the rules put it."""
+    seed = os.environ["COCOTB_RANDOM_SEED"]
+    for index, (burst, beats, answer) in enumerate(predict(memory, sorted(bursts, key=lambda b: b.order))):
+        told = f"burst {index}, {burst.kind} of {len(beats)} at {burst.stamp}, seed {seed}"
+        assert burst.beats == beats, f"{told}: beats {burst.beats[:4]}, must be {beats[:4]}"
+        assert burst.answer == answer, f"{told}: response {burst.answer}, must be {answer}"
+
+
+def check_data(bursts: list[Burst], content: bytearray) -> None:
+    """Every beat in order of cycle, a write before a read that shows later; then content is what memory must hold."""
+    # A beat read in cycle c left the array at the edge before c, which also took the beats written in cycle c - 1.
+    beats = [
+        (cycle - (burst.kind != "W"), burst.kind != "W", burst.address + k * BUS_BYTES, burst.data[k], burst.kind)
+        for burst in bursts for k, cycle in enumerate(burst.beats)
+    ]  # fmt: skip
+    for cycle, _, address, data, kind in sorted(beats):
+        if kind == "W":
+            content[address : address + BUS_BYTES] = data.to_bytes(BUS_BYTES, "little")
+        else:
+            held = int.from_bytes(content[address : address + BUS_BYTES], "little")
+            assert data == held, f"cycle {cycle}: {kind} {address:#x} gave {data:#x}, must be {held:#x}"
+
+
+@cocotb.test()
+@cocotb.parametrize(
+    memory=[
+        Memory(),
+        Memory(read_latency=1, write_latency=1),
+        Memory(profile="shared", rate_beats=2, rate_cycles=3),
+        Memory(profile="shared", read_latency=3, rate_beats=1, rate_cycles=1),
+        Memory(profile="ddr4"),
+        Memory(profile="ddr4", banks=2, row_bytes=4096, t_rp=13, t_ras=40, t_wr=17, t_refi=400, t_rfc=90),
+    ],
+    gap=[3, 120],
+)
+async def takes_the_cycles_of_its_rules(dut: Any, memory: Memory, gap: int) -> None:
+    master = Master(dut, memory)
+    await master.reset()
+    for _ in range(3):
+        # Fewer than the queues hold, so that addresses are taken at their stamps. Sixteen rows make hits and misses.
+        bursts = traffic(master.random, 50, gap, span=1 << 16)
+        stamps = [burst.stamp for burst in bursts]
+        await master.play(bursts)
+        assert stamps == [burst.stamp for burst in bursts], "an address had to wait"
+        check_cycles(memory, bursts)
+        for burst in bursts:
+            if burst.kind != "W":
+                assert burst.responses == {0}
+
+
+@cocotb.test()
+@cocotb.parametrize(profile=PROFILES, stall=[False, True], patience=[1.0, 0.4])
+async def keeps_data_and_order_under_stalls(dut: Any, profile: str, stall: bool, patience: float) -> None:
+    master = Master(dut, Memory(profile=profile, rate_beats=3, rate_cycles=4), stall=stall, patience=patience)
+    await master.reset()
+    content = bytearray(master.random.randbytes(BYTES))
+    folder = Path(os.environ["FOLDER"])
+    (folder / "7.bin").write_bytes(content)
+    await master.strobe("load", run=7, load_address=0)
+    bursts = traffic(master.random, 60, 30, span=1 << 14)
+    await master.play(bursts)
+    assert all(burst.responses == {0} for burst in bursts)
+    check_data(bursts, content)
+    await master.strobe("dump", run=8, dump_address=0, dump_bytes=BYTES)
+    await Timer(1, "ns")
+    assert (folder / "8.out").read_bytes() == content
+
+
+@cocotb.test()
+async def loads_and_dumps_parts(dut: Any) -> None:
+    """Guard bytes on both sides stay; files of several runs in one simulation."""
+    master = Master(dut, Memory())
+    await master.reset()
+    folder = Path(os.environ["FOLDER"])
+    (folder / "0.bin").write_bytes(bytes(BYTES))
+    await master.strobe("load", run=0, load_address=0)
+    for number, (address, size) in enumerate([(0, 1), (4095, 7), (BYTES - 3, 3)], start=1):
+        data = master.random.randbytes(size)
+        (folder / f"{number}.bin").write_bytes(data)
+        await master.strobe("load", run=number, load_address=address)
+        first, last = max(0, address - 4), min(BYTES, address + size + 4)
+        await master.strobe("dump", run=number, dump_address=first, dump_bytes=last - first)
+        await Timer(1, "ns")
+        expected = bytes(address - first) + data + bytes(last - address - size)
+        assert (folder / f"{number}.out").read_bytes() == expected
+
+
+@cocotb.test()
+async def writes_only_strobed_bytes(dut: Any) -> None:
+    master = Master(dut, Memory())
+    await master.reset()
+    await master.play([Burst(1, "W", 64, [0x11223344])])
+    dut.wstrb.value = 0b0110
+    await master.play([Burst(1, "W", 64, [0xAABBCCDD])])
+    back = Burst(1, "R", 64, [0])
+    await master.play([back])
+    assert back.data == [0x11BBCC44]
+
+
+@cocotb.test()
+async def answers_with_the_error_asked_for(dut: Any) -> None:
+    """SLVERR in the page named, DECERR beyond the end; a refused write leaves memory as it was."""
+    master = Master(dut, Memory())
+    await master.reset()
+    await master.play([Burst(1, "W", 0x3000, [5]), Burst(1, "W", 0x4000, [6])])
+    dut.error.value, dut.error_page.value = 1, 3
+    bursts = [
+        Burst(1, "W", 0x3000, [7]), Burst(2, "W", 0x4000, [8]), Burst(3, "W", BYTES, [9]),
+        Burst(40, "R", 0x3000, [0]), Burst(41, "R", 0x4000, [0]), Burst(42, "R", BYTES, [0]),
+        Burst(40, "P", 0x3000, [0]), Burst(41, "P", 0x4000, [0]),
+    ]  # fmt: skip
+    await master.play(bursts)
+    assert [burst.responses for burst in bursts] == [{2}, {0}, {3}, {2}, {0}, {3}, {2}, {0}]
+    assert [burst.data[0] for burst in bursts[3:]] == [5, 8, 0, 5, 8]
+
+
+def test_memory(request: Any, seed: int, tmp_path: Path) -> None:
+    simulator = build(top="memory", sources=[HERE / "memory.sv"], parameters={"BYTES": BYTES, "BUS_BYTES": BUS_BYTES})
+    run(
+        simulator, "tb.test_memory", seed=seed, expected=count(request.module), plusargs=[f"+memory={tmp_path}"],
+        environment={"FOLDER": str(tmp_path)},
+    )  # fmt: skip
