@@ -1,0 +1,188 @@
+"""Whole programs on the Verilated accelerator: jobs in, observations out."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spec.config import Config
+from spec.errors import Error
+from spec.isa import Queue
+from spec.memory import Memory
+from spec.trace import Command, Transaction
+from tb.build import BenchError, Results, Simulator, build, generated, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Job", "Observed", "observe", "simulator"]
+
+HERE = Path(__file__).parent
+SOURCES = tuple(HERE / name for name in ("memory.sv", "monitor.sv", "protocol.sv", "system.sv"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A program and the memory it runs in.
+
+    Parameters
+    ----------
+    image
+        Bytes of DRAM, from ``load_address``.
+    program_address, program_length
+        Where the program lies, and its instructions, header included.
+    read_window, write_window
+        Base and limit of the pages that may be read and written.
+    dump_address, dump_bytes
+        What of DRAM is returned.
+    memory
+        The memory's profile.
+    stall_seed
+        Random stalls on every channel, if not ``None``.
+    error_page
+        The page of 4 KiB whose bursts are answered with SLVERR, if not ``None``.
+    watchdog
+        Cycles without progress that raise WATCHDOG; 0: never.
+    limit
+        Cycles after which the job is given up as hanging.
+    reset
+        Reset before it; else it runs on what the job before left.
+    reset_after
+        Reset this many cycles after START and give the job up; 0: let it run.
+    """
+
+    image: bytes
+    program_address: int
+    program_length: int
+    read_window: tuple[int, int]
+    write_window: tuple[int, int]
+    load_address: int = 0
+    data_base: int = 0
+    dump_address: int = 0
+    dump_bytes: int = 0
+    policy: int = 0
+    memory: Memory = field(default_factory=Memory)
+    stall_seed: int | None = None
+    error_page: int | None = None
+    watchdog: int = 100_000
+    limit: int = 200_000_000
+    reset: bool = True
+    reset_after: int = 0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the ports showed of a job.
+
+    Attributes
+    ----------
+    finished
+        Whether the interrupt came before the limit.
+    commands, transactions
+        As recorded by the monitor, in order of queue and index, and of cycle.
+    registers
+        Every readable register after the run.
+    dram
+        The dumped bytes.
+    """
+
+    finished: bool
+    commands: list[Command]
+    transactions: list[Transaction]
+    registers: dict[str, int]
+    dram: bytes
+
+    @property
+    def cycles(self) -> int:
+        """Cycles from START to the end."""
+        return self.registers["CYCLES"]
+
+    @property
+    def error(self) -> Error:
+        """The error code."""
+        return Error(self.registers["ERROR_CODE"])
+
+
+@lru_cache(maxsize=64)
+def simulator(config: Config, memory_bytes: int) -> Simulator:
+    """The Verilated system of ``config`` with ``memory_bytes`` of DRAM; made once for each Verilog text."""
+    from hw.verilog import emit  # noqa: PLC0415 (Amaranth is only needed where RTL runs)
+
+    text = emit(replace(config, name="any", memory=Memory()))
+    parameters = {"BYTES": memory_bytes, "BUS_BYTES": config.bus_bytes}
+    return build(top="system", verilog=text, sources=SOURCES, parameters=parameters)
+
+
+def observe(
+    config: Config, jobs: Sequence[Job], *, memory_bytes: int | None = None, seed: int = 1, keep: Path | None = None,
+    progress: Path | None = None,
+) -> tuple[list[Observed], Results]:
+    """Run ``jobs`` one after the other in one simulation.
+
+    Parameters
+    ----------
+    memory_bytes
+        Size of the DRAM, a power of two; by default what the largest image needs, at least 1 MiB.
+    keep
+        Folder for the images and logs; a temporary one if ``None``.
+    progress
+        A file that is rewritten with "JOB CYCLE" now and then.
+
+    Raises
+    ------
+    BenchError
+        If the simulation itself fails (an assertion in the hardware or a monitor).
+    """
+    need = max(j.load_address + len(j.image) for j in jobs)
+    size = memory_bytes or max(1 << 20, 1 << (need - 1).bit_length())
+    made = simulator(config, size)
+    scratch = generated() / "runs"
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as temporary:
+        folder = (keep or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        described = []
+        for i, job in enumerate(jobs):
+            (folder / f"{i}.bin").write_bytes(job.image)
+            described.append({**{k: v for k, v in asdict(job).items() if k != "image"}, "image_bytes": len(job.image)})
+        (folder / "jobs.json").write_text(json.dumps(described))
+        environment = {"PINFOLD_JOBS": str(folder), "PINFOLD_PROGRESS": str(progress or "")}
+        results = run(
+            made, "tb.drive", seed=seed, expected=1, plusargs=[f"+memory={folder}"], environment=environment, folder=folder,
+        )
+        return [_observed(folder, i, job) for i, job in enumerate(jobs)], results
+
+
+def _observed(folder: Path, index: int, job: Job) -> Observed:
+    state = json.loads((folder / f"{index}.json").read_text())
+    dump = folder / f"{index}.out"
+    return Observed(
+        state["finished"],
+        _commands(folder / f"{index}.commands"),
+        _transactions(folder / f"{index}.transactions"),
+        state["registers"],
+        dump.read_bytes() if job.dump_bytes else b"",
+    )
+
+
+def _commands(path: Path) -> list[Command]:
+    """Pair the starts and finishes of a log; SUMS has finishes only and is left out."""
+    starts: dict[tuple[int, int], int] = {}
+    finishes: dict[tuple[int, int], int] = {}
+    for line in path.read_text().splitlines():
+        queue, kind, index, cycle = line.split()
+        (starts if kind == "S" else finishes)[int(queue), int(index)] = int(cycle)
+    keys = sorted(key for key in starts.keys() | finishes.keys() if key[0] != Queue.SUMS)
+    return [Command(Queue(q), i, starts.get((q, i), -1), finishes.get((q, i), -1)) for q, i in keys]
+
+
+def _transactions(path: Path) -> list[Transaction]:
+    out = []
+    for line in path.read_text().splitlines():
+        cycle, kind, address, beats = line.split()
+        out.append(Transaction(int(cycle), kind, int(address), int(beats)))
+    return out
