@@ -1,0 +1,199 @@
+"""The quantized network between the ONNX file and the program: tensors, five kinds of node, nothing else.
+
+Integers are as the machine stores them: int8. A tensor that ONNX calls uint8 is stored minus 128, with
+`unsigned` set; its zero point, its bounds and its padding are stored values too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int, int, int, int]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A feature map: batch, channels, height, width.
+
+    Parameters
+    ----------
+    name
+        The ONNX name of the quantized tensor.
+    shape
+        Batch, channels, height, width; a matrix of ONNX has height and width 1.
+    scale
+        The float32 scale, as a Python number.
+    zero
+        The zero point as stored, -128 to 127.
+    unsigned
+        Whether ONNX holds `stored + 128` in uint8.
+    """
+
+    name: str
+    shape: Shape
+    scale: float
+    zero: int
+    unsigned: bool
+
+    @property
+    def offset(self) -> int:
+        """What ONNX's integer exceeds the stored one by."""
+        return 128 if self.unsigned else 0
+
+
+@dataclass(frozen=True, eq=False)
+class Requantize:
+    """Sums to stored integers: `clamp(rint(f32(f32(sum + bias) * scale)) + zero, low, high)`.
+
+    `bias` (int32) and `scale` (float32) have one entry for each output channel. `sum` is of stored integers, so
+    the input's zero point is folded into `bias`.
+    """
+
+    bias: NDArray[np.int32]
+    scale: NDArray[np.float32]
+    zero: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """A convolution; a dense layer is one whose kernel covers its whole input.
+
+    `weights` are int8, (output channels, input channels / groups, kernel height, kernel width). `pads` are top,
+    left, bottom, right, filled with the input's stored zero point.
+    """
+
+    name: str
+    source: Tensor
+    result: Tensor
+    weights: NDArray[np.int8]
+    groups: int
+    strides: Pair
+    pads: Shape
+    dilations: Pair
+    requantize: Requantize
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether each output channel reads one input channel of its own."""
+        return self.groups == self.source.shape[1] == self.result.shape[1]
+
+    @property
+    def macs(self) -> int:
+        """Multiplications by a weight, padding included."""
+        return int(np.prod(self.result.shape)) * int(np.prod(self.weights.shape[1:]))
+
+
+@dataclass(frozen=True, eq=False)
+class SequentialAverage:
+    """An average whose result depends on the order of float32 additions, not on the integer sum alone.
+
+    The kernel computes `sum = f32(sum + f32(input_scale * (x - input zero)))` over a window's taps in row order,
+    then `clamp(rint(f32(f32(f32(sum / divisor) / output_scale) + zero)))`, with ONNX's own zero points and bounds.
+    It is needed only where some window's mean lies on the border between two results.
+    """
+
+    divisors: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The maximum or the sum of each channel's window, requantized.
+
+    `pads` are filled with -128 for a maximum and with the stored zero point for an average; with ONNX's ceil mode
+    they reach as far as the last window. An output position (row, column) uses `requantizes[which[row, column]]`:
+    an average that does not count padding has a scale for each number of valid taps. Exactly one of
+    `requantizes` and `sequential` is given.
+    """
+
+    name: str
+    kind: Literal["max", "average"]
+    source: Tensor
+    result: Tensor
+    kernel: Pair
+    strides: Pair
+    pads: Shape
+    dilations: Pair
+    requantizes: tuple[Requantize, ...]
+    which: NDArray[np.int64]
+    sequential: SequentialAverage | None = None
+
+
+@dataclass(frozen=True)
+class Addition:
+    """Two feature maps: `clamp(rint(fma(first, first_ratio, fma(second, second_ratio, fixed))) + zero, low, high)`.
+
+    `first` and `second` enter as ONNX's integers (stored plus 128 where unsigned). `fixed` holds the zero point of
+    ONNX's result; `zero` is -128 where that is unsigned, else 0. A fused multiply-add rounds to float32 once.
+    """
+
+    name: str
+    first: Tensor
+    second: Tensor
+    result: Tensor
+    fixed: float
+    first_ratio: float
+    second_ratio: float
+    zero: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, eq=False)
+class Rescale:
+    """Each integer requantized on its own: a Relu or Clip between two quantizations, or a change of scale."""
+
+    name: str
+    source: Tensor
+    result: Tensor
+    requantize: Requantize
+
+
+@dataclass(frozen=True, eq=False)
+class Concatenation:
+    """Feature maps side by side along channels; None where an operand's bytes are taken as they are."""
+
+    name: str
+    sources: tuple[Tensor, ...]
+    result: Tensor
+    requantizes: tuple[Requantize | None, ...]
+
+
+Node = Convolution | Pool | Addition | Rescale | Concatenation
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the network: its ONNX name and shape, and the tensor that holds it."""
+
+    name: str
+    shape: tuple[int, ...]
+    tensor: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A quantized network: nodes in an order in which every tensor is computed before it is read."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+    @property
+    def macs(self) -> int:
+        """Multiplications by a weight in one run of the whole batch."""
+        return sum(node.macs for node in self.nodes if isinstance(node, Convolution))
+
+
+def sources(node: Node) -> tuple[Tensor, ...]:
+    """The feature maps that a node reads, in order."""
+    if isinstance(node, Addition):
+        return node.first, node.second
+    return node.sources if isinstance(node, Concatenation) else (node.source,)

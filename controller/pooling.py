@@ -1,0 +1,116 @@
+"""MaxPool, AveragePool and GlobalAveragePool as window reductions that end in a requantization."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.graph import Pool, Requantize, SequentialAverage, Tensor
+from controller.numerics import average_results, matching_scale
+from controller.rescale import rescaling
+from controller.source import SourceNode
+from controller.values import Names, Unfinished, quantization_of
+from controller.window import Window, window_of
+
+
+def max_pool(names: Names, node: SourceNode) -> Unfinished:
+    """MaxPool: padding never wins, because the lowest integer fills it."""
+    here = names.map_of(node)
+    source = here.tensor
+    window = window_of(names.source, node, source)
+
+    def build(result: Tensor, _low: float, _high: float) -> Pool:
+        return Pool(
+            node.name, "max", source, result, window.kernel, window.strides, window.pads, window.dilations,
+            (rescaling(node.name, source, result),), np.zeros(window.size, np.int64),
+        )  # fmt: skip
+
+    return Unfinished(node, (*source.shape[:2], *window.size), here.rank, build)
+
+
+def global_average_pool(names: Names, node: SourceNode) -> Unfinished:
+    """GlobalAveragePool: one integer sum for each channel."""
+    here = names.map_of(node)
+    height, width = here.tensor.shape[2:]
+    window = Window((height, width), (1, 1), (0, 0, 0, 0), (1, 1), (1, 1))
+    return _whole_average(node, here.tensor, here.rank, window)
+
+
+def average_pool(names: Names, node: SourceNode) -> Unfinished:
+    """AveragePool, with or without its padding in the count."""
+    here = names.map_of(node)
+    source = here.tensor
+    window = window_of(names.source, node, source)
+    if window.dilations != (1, 1):
+        raise names.source.refuse(node, f"must have dilations 1, not {window.dilations}")
+    given = tuple(int(side) for side in node.attributes.get("pads", (0, 0, 0, 0)))
+    if window.kernel == source.shape[2:] and not any(given) and not any(window.pads):
+        return _whole_average(node, source, here.rank, window)
+    counts = valid_taps(source, window)
+    whole = bool(node.attributes.get("count_include_pad", 0))
+    divisors = np.full_like(counts, prod(window.kernel)) if whole else counts
+
+    def build(result: Tensor, _low: float, _high: float) -> Pool:
+        kinds = sorted(set(divisors.reshape(-1).tolist()))
+        found = [_average(source, result, prod(window.kernel), kind, np.unique(counts[divisors == kind])) for kind in kinds]
+        forms = tuple(form for form in found if form is not None)
+        exact = len(forms) == len(kinds)
+        return Pool(
+            node.name, "average", source, result, window.kernel, window.strides, window.pads, window.dilations,
+            forms if exact else (),
+            np.searchsorted(kinds, divisors) if exact else np.zeros_like(divisors),
+            None if exact else SequentialAverage(divisors),
+        )  # fmt: skip
+
+    return Unfinished(node, (*source.shape[:2], *window.size), here.rank, build)
+
+
+def valid_taps(source: Tensor, window: Window) -> NDArray[np.int64]:
+    """For each output position, the taps of its window that lie inside the map."""
+    sides = []
+    for axis in (0, 1):
+        starts = np.arange(window.size[axis]) * window.strides[axis] - window.pads[axis]
+        taps = starts[:, None] + np.arange(window.kernel[axis])[None, :] * window.dilations[axis]
+        sides.append(((taps >= 0) & (taps < source.shape[2 + axis])).sum(axis=1))
+    return np.multiply.outer(sides[0], sides[1]).astype(np.int64)
+
+
+def _whole_average(node: SourceNode, source: Tensor, rank: int, window: Window) -> Unfinished:
+    taps = prod(window.kernel)
+
+    def build(result: Tensor, _low: float, _high: float) -> Pool:
+        scale = np.float32(source.scale) / (np.float32(result.scale) * np.float32(taps))
+        form = _requantize(source, result, taps, scale)
+        return Pool(
+            node.name, "average", source, result, window.kernel, window.strides, window.pads, window.dilations,
+            (form,), np.zeros(window.size, np.int64),
+        )  # fmt: skip
+
+    return Unfinished(node, (*source.shape[:2], *window.size), rank, build)
+
+
+def _requantize(source: Tensor, result: Tensor, taps: int, scale: np.float32) -> Requantize:
+    channels = source.shape[1]
+    bias = np.full(channels, -taps * source.zero, np.int32)
+    return Requantize(bias, np.full(channels, scale, np.float32), result.zero, -128, 127)
+
+
+def _average(
+    source: Tensor, result: Tensor, taps: int, divisor: int, counts: NDArray[np.int64]
+) -> Requantize | None:
+    # None: two windows of one integer sum can differ in onnxruntime, or no factor gives all sums their result.
+    before, after = quantization_of(source), quantization_of(result)
+    sums, results = [], []
+    for count in counts.tolist():
+        total, least, greatest = average_results(
+            count, divisor, (before.scale, before.zero, before.low, before.high), (after.scale, after.zero)
+        )
+        if np.any(least != greatest):
+            return None
+        sums.append(total)
+        results.append(least)
+    near = float(np.float32(before.scale) / (np.float32(after.scale) * np.float32(divisor)))
+    scale = matching_scale(np.concatenate(sums), np.concatenate(results), after.zero, after.low, after.high, near)
+    return None if scale is None else _requantize(source, result, taps, scale)

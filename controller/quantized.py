@@ -1,0 +1,170 @@
+"""What the machine must compute: the quantized graph evaluated node by node, equal to onnxruntime bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller import numerics
+from controller.graph import (
+    Addition,
+    Concatenation,
+    Convolution,
+    Graph,
+    Node,
+    Pair,
+    Pool,
+    Port,
+    Requantize,
+    Rescale,
+    SequentialAverage,
+    Shape,
+    Tensor,
+)
+from controller.refusal import ModelError
+from controller.values import quantization_of
+
+Stored = NDArray[np.int8]
+
+#: A reduction of at most this many products of int8 is exact in float32: every partial sum is below 2^24.
+_FLOAT32_PRODUCTS = 1024
+
+
+def evaluate(graph: Graph, inputs: Mapping[str, Stored]) -> dict[str, Stored]:
+    """All feature maps of a run, by tensor name, (batch, channels, height, width) as stored.
+
+    `inputs` are stored integers by ONNX input name, as `quantize_inputs` makes them.
+    """
+    maps = {port.tensor.name: inputs[port.name] for port in graph.inputs}
+    for node in graph.nodes:
+        maps[node.result.name] = evaluate_node(node, maps)
+    return maps
+
+
+def evaluate_node(node: Node, maps: Mapping[str, Stored]) -> Stored:
+    """One node's result from the maps it reads."""
+    if isinstance(node, Convolution):
+        return _requantized(convolve(node, maps[node.source.name]), node.requantize)
+    if isinstance(node, Pool):
+        return _pool(node, maps[node.source.name])
+    if isinstance(node, Addition):
+        return _add(node, maps[node.first.name], maps[node.second.name])
+    if isinstance(node, Rescale):
+        return _requantized(maps[node.source.name], node.requantize)
+    return _concatenate(node, maps)
+
+
+def quantize_inputs(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Stored]:
+    """Float inputs by ONNX name as stored integers.
+
+    Raises
+    ------
+    ModelError
+        If an input is missing, unknown or of another shape.
+    """
+    unknown = sorted(inputs.keys() - {port.name for port in graph.inputs})
+    if unknown:
+        raise ModelError(f"{graph.name}: there is no input '{unknown[0]}'")
+    stored = {}
+    for port in graph.inputs:
+        if port.name not in inputs:
+            raise ModelError(f"{graph.name}: input '{port.name}' is missing")
+        real = np.asarray(inputs[port.name])
+        if real.shape != port.shape:
+            raise ModelError(f"{graph.name}: input '{port.name}' must have shape {port.shape}, not {real.shape}")
+        form = quantization_of(port.tensor)
+        integers = numerics.quantize(real.astype(np.float32), form.scale, form.zero, form.low, form.high)
+        stored[port.name] = (integers - port.tensor.offset).astype(np.int8).reshape(port.tensor.shape)
+    return stored
+
+
+def as_onnx(port: Port, stored: Stored) -> NDArray[Any]:
+    """A stored map as ONNX has it: uint8 or int8, of the port's shape."""
+    kind = np.uint8 if port.tensor.unsigned else np.int8
+    return (stored.astype(np.int16) + port.tensor.offset).astype(kind).reshape(port.shape)
+
+
+def convolve(node: Convolution, source: Stored) -> NDArray[np.int64]:
+    """The sums of a convolution before bias, exact."""
+    batch, outputs, rows, columns = node.result.shape
+    groups = node.groups
+    kernel = node.weights.reshape(groups, outputs // groups, -1)
+    kind = np.float32 if kernel.shape[2] <= _FLOAT32_PRODUCTS else np.float64
+    taps = windows(source, node.source.zero, (node.weights.shape[2], node.weights.shape[3]),
+                   node.strides, node.pads, node.dilations, (rows, columns))  # fmt: skip
+    sums = np.empty((batch, groups, outputs // groups, rows * columns), np.int64)
+    factors = kernel.astype(kind)
+    for image in range(batch):
+        columns_of = taps[image].reshape(groups, -1, rows * columns).astype(kind)
+        sums[image] = factors @ columns_of
+    return sums.reshape(node.result.shape)
+
+
+def windows(
+    source: Stored, pad: int, kernel: Pair, strides: Pair, pads: Shape, dilations: Pair, size: Pair
+) -> Stored:
+    """Every window's taps: (batch, channels, kernel height, kernel width, output height, output width)."""
+    top, left, bottom, right = pads
+    padded = np.pad(source, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=pad)
+    batch, channels = source.shape[:2]
+    taps = np.empty((batch, channels, *kernel, *size), np.int8)
+    for row in range(kernel[0]):
+        for column in range(kernel[1]):
+            y, x = row * dilations[0], column * dilations[1]
+            taps[:, :, row, column] = padded[
+                :,
+                :,
+                y : y + (size[0] - 1) * strides[0] + 1 : strides[0],
+                x : x + (size[1] - 1) * strides[1] + 1 : strides[1],
+            ]
+    return taps
+
+
+def _requantized(sums: NDArray[Any], form: Requantize) -> Stored:
+    around = (1, -1, 1, 1)
+    biased = sums.astype(np.int64) + form.bias.reshape(around)
+    return numerics.requantize(biased, form.scale.reshape(around), form.zero, form.low, form.high).astype(np.int8)
+
+
+def _pool(node: Pool, source: Stored) -> Stored:
+    pad = -128 if node.kind == "max" else node.source.zero
+    size = (node.result.shape[2], node.result.shape[3])
+    taps = windows(source, pad, node.kernel, node.strides, node.pads, node.dilations, size)
+    if node.sequential is not None:
+        return _sequential_average(node.source, node.result, node.sequential, taps)
+    flat = taps.reshape(*source.shape[:2], -1, *size)
+    reduced = flat.max(axis=2) if node.kind == "max" else flat.sum(axis=2, dtype=np.int64)
+    result = np.empty(node.result.shape, np.int8)
+    for index, form in enumerate(node.requantizes):
+        places = node.which == index
+        result[:, :, places] = _requantized(reduced, form)[:, :, places]
+    return result
+
+
+def _sequential_average(source: Tensor, result: Tensor, average: SequentialAverage, taps: Stored) -> Stored:
+    real = numerics.dequantize(taps, source.scale, source.zero)
+    total = np.zeros(result.shape, np.float32)
+    for row in range(taps.shape[2]):
+        for column in range(taps.shape[3]):
+            total = total + real[:, :, row, column]
+    after = quantization_of(result)
+    integers = numerics.averaged(total, average.divisors, (after.scale, after.zero), after.low, after.high)
+    return (integers - result.offset).astype(np.int8)
+
+
+def _add(node: Addition, first: Stored, second: Stored) -> Stored:
+    one = first.astype(np.int16) + node.first.offset
+    two = second.astype(np.int16) + node.second.offset
+    real = numerics.add(one, two, (np.float32(node.fixed), np.float32(node.first_ratio), np.float32(node.second_ratio)))
+    return np.clip(np.rint(real) + np.float32(node.zero), node.low, node.high).astype(np.int8)
+
+
+def _concatenate(node: Concatenation, maps: Mapping[str, Stored]) -> Stored:
+    parts = [
+        maps[source.name] if form is None else _requantized(maps[source.name], form)
+        for source, form in zip(node.sources, node.requantizes, strict=True)
+    ]
+    return np.concatenate(parts, axis=1)

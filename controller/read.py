@@ -1,0 +1,182 @@
+"""ONNX in QDQ form to the quantized graph: every QuantizeLinear ends the operator before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from controller.graph import Graph, Node, Port, Shape, Tensor
+from controller.lower import LOWERINGS
+from controller.rescale import rescale
+from controller.source import HOW_TO_QUANTIZE, Source, SourceNode, open_source
+from controller.values import (
+    Map,
+    Names,
+    Quantization,
+    QuantizedConstant,
+    Unfinished,
+    Waiting,
+    clamped,
+    quantization_of,
+    stored,
+)
+
+_PASSED_THROUGH = ("Identity", "Dropout")
+
+
+def read(path: Path | str, batch: int | None = None) -> Graph:
+    """The quantized graph of an ONNX file.
+
+    Parameters
+    ----------
+    path
+        A model in QDQ form, opset 13 or newer, as onnxruntime's quantize_static writes it.
+    batch
+        The batch size where the model leaves it open; 1 if None.
+
+    Raises
+    ------
+    ModelError
+        One sentence that names the file, the node and the reason.
+    """
+    return _Reader(open_source(path, batch)).graph()
+
+
+class _Reader:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.names = Names(source, {name: Waiting(name, shape) for name, shape in source.shapes.items()})
+        self.nodes: list[Node] = []
+        self.inputs: list[Port] = []
+
+    def graph(self) -> Graph:
+        for node in self.source.nodes:
+            self._take(node)
+        outputs = tuple(self._output(name) for name in self.source.outputs)
+        return Graph(Path(self.source.file).stem, tuple(self.nodes), tuple(self.inputs), outputs)
+
+    def _take(self, node: SourceNode) -> None:
+        values = self.names.values
+        value = values.get(node.inputs[0]) if node.inputs else None
+        if node.kind == "QuantizeLinear":
+            self._quantize(node)
+        elif node.kind == "DequantizeLinear":
+            self._dequantize(node)
+        elif node.kind in _PASSED_THROUGH and value is not None:
+            values[node.output] = value
+        elif node.kind in {"Relu", "Clip"} and isinstance(value, Unfinished):
+            low, high = activation_bounds(self.names, node)
+            values[node.output] = replace(value, low=max(value.low, low), high=min(value.high, high))
+        elif node.kind in LOWERINGS:
+            values[node.output] = LOWERINGS[node.kind](self.names, node)
+        elif node.kind in {"Relu", "Clip"}:
+            low, high = activation_bounds(self.names, node)
+            here = self.names.map_of(node, flat=True)
+            values[node.output] = Unfinished(
+                node, here.tensor.shape, here.rank, _rescaling(node, here.tensor), low, high, clamps=True
+            )
+        else:
+            raise self.source.refuse(node, f"is not supported: the operators are {', '.join(supported())}")
+
+    def _quantize(self, node: SourceNode) -> None:
+        values = self.names.values
+        name = node.inputs[0]
+        if name in self.source.constants:
+            values[node.output] = self.names.fold(node, self.source.constants[name])
+            return
+        form = self.names.quantization_of_map(node)
+        value = values.get(name)
+        if isinstance(value, Waiting):
+            tensor = stored(node.output, _four(self.source, value), form)
+            self.inputs.append(Port(value.name, value.shape, tensor))
+            values[node.output] = Map(tensor, len(value.shape))
+        elif isinstance(value, Unfinished):
+            tensor = stored(node.output, value.shape, form)
+            self._check_absorbed(value, form)
+            self.nodes.append(value.build(tensor, value.low, value.high))
+            values[node.output] = Map(tensor, value.rank)
+        elif isinstance(value, Map) and quantization_of(value.tensor) == form:
+            values[node.output] = replace(value, quantized=True)
+        elif isinstance(value, Map):
+            tensor = stored(node.output, value.tensor.shape, form)
+            self.nodes.append(_rescaling(node, value.tensor)(tensor, -np.inf, np.inf))
+            values[node.output] = replace(value, tensor=tensor, quantized=True)
+        else:
+            raise self.source.refuse(node, f"must read an activation or a constant, not '{name}'")
+
+    def _check_absorbed(self, value: Unfinished, form: Quantization) -> None:
+        # onnxruntime drops a Relu or Clip that the quantization's own bounds imply, and runs it, and the
+        # operator before it, in float otherwise.
+        whole = clamped(form, value.low, value.high) == (form.low, form.high)
+        if not whole and not value.clamps:
+            raise self.source.refuse(
+                value.node,
+                "must be quantized before its Relu or Clip, or the zero point must be the lowest integer: "
+                "onnxruntime runs it in float otherwise",
+            )
+
+    def _dequantize(self, node: SourceNode) -> None:
+        values = self.names.values
+        scale, zero = self.names.quantization(node)
+        name = node.inputs[0]
+        if name in self.source.constants:
+            integers = self.source.constants[name]
+            axis = int(node.attributes.get("axis", 1)) % max(integers.ndim, 1)
+            centre = zero.astype(np.int64).reshape(-1)
+            values[node.output] = QuantizedConstant(integers, scale.reshape(-1), centre, axis)
+            return
+        value = values.get(name)
+        if isinstance(value, QuantizedConstant):
+            values[node.output] = value
+            return
+        if not isinstance(value, Map) or not value.quantized:
+            raise self.source.refuse(node, f"must read a quantized tensor, not '{name}'")
+        if self.names.quantization_of_map(node) != quantization_of(value.tensor):
+            raise self.source.refuse(node, "must have the scale and zero point of the QuantizeLinear before it")
+        values[node.output] = replace(value, quantized=False)
+
+    def _output(self, name: str) -> Port:
+        value = self.names.values.get(name)
+        if isinstance(value, Unfinished):
+            raise self.source.refuse(
+                value.node, f"must be followed by a QuantizeLinear: its result is float; {HOW_TO_QUANTIZE}"
+            )
+        if not isinstance(value, Map):
+            raise self.source.refuse(f"output '{name}'", "must be computed from a quantized tensor")
+        return Port(name, onnx_shape(value), value.tensor)
+
+
+def supported() -> tuple[str, ...]:
+    """The ONNX operators that are read, in alphabetical order."""
+    return tuple(sorted({*LOWERINGS, *_PASSED_THROUGH, "Relu", "Clip", "QuantizeLinear", "DequantizeLinear"}))
+
+
+def activation_bounds(names: Names, node: SourceNode) -> tuple[float, float]:
+    """The real bounds that a Relu or Clip sets."""
+    if node.kind == "Relu":
+        return 0.0, np.inf
+    low, high = names.number(node, 1), names.number(node, 2)
+    return -np.inf if low is None else float(low), np.inf if high is None else float(high)
+
+
+def onnx_shape(value: Map) -> tuple[int, ...]:
+    """The shape that ONNX gives a feature map."""
+    batch, channels, height, width = value.tensor.shape
+    if value.flat or value.rank == 2:
+        return batch, channels * height * width
+    return batch, channels, height, width
+
+
+def _four(source: Source, value: Waiting) -> Shape:
+    if len(value.shape) == 2:
+        return value.shape[0], value.shape[1], 1, 1
+    if len(value.shape) == 4:
+        return value.shape[0], value.shape[1], value.shape[2], value.shape[3]
+    raise source.refuse(f"input '{value.name}'", f"must have 2 or 4 dimensions, not {len(value.shape)}")
+
+
+def _rescaling(node: SourceNode, source: Tensor) -> Callable[[Tensor, float, float], Node]:
+    return lambda result, low, high: rescale(node.name, source, result, low, high)

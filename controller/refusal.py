@@ -1,0 +1,7 @@
+"""What cannot be compiled is refused in one sentence that names the file, the node and the reason."""
+
+from __future__ import annotations
+
+
+class ModelError(Exception):
+    """A model or its inputs cannot be used; the message is one sentence for the user."""

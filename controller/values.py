@@ -1,0 +1,185 @@
+"""What a name of the ONNX graph stands for while it is read: constants, feature maps, unfinished operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.graph import Node, Shape, Tensor
+from controller.numerics import quantize
+from controller.source import Source, SourceNode
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedConstant:
+    """Integers with a scale and zero point for all, or for each slice along `axis`."""
+
+    values: NDArray[Any]
+    scale: NDArray[np.float32]
+    zero: NDArray[np.int64]
+    axis: int
+
+    def centred(self) -> NDArray[np.int64]:
+        """The integers minus their zero points."""
+        zero = self.zero
+        if zero.size > 1:
+            zero = zero.reshape([-1 if side == self.axis else 1 for side in range(self.values.ndim)])
+        return self.values.astype(np.int64) - zero
+
+
+@dataclass(frozen=True)
+class Map:
+    """A feature map. `flat`: ONNX sees it as (batch, channels * height * width); `rank` is what ONNX sees."""
+
+    tensor: Tensor
+    rank: int
+    flat: bool = False
+    quantized: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Unfinished:
+    """An operator that waits for the QuantizeLinear that names its result's integers.
+
+    `build` makes its node for a result tensor. `low` and `high` are the real bounds of a Relu or Clip between
+    them; `clamps` says that `build` heeds them itself.
+    """
+
+    node: SourceNode
+    shape: Shape
+    rank: int
+    build: Callable[[Tensor, float, float], Node]
+    low: float = -np.inf
+    high: float = np.inf
+    clamps: bool = False
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A float input of the network that waits for its QuantizeLinear."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+Value = QuantizedConstant | Map | Unfinished | Waiting
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Scale, zero point as ONNX has it, and whether the integers are uint8."""
+
+    scale: float
+    zero: int
+    unsigned: bool
+
+    @property
+    def low(self) -> int:
+        """The smallest integer, as ONNX has it."""
+        return 0 if self.unsigned else -128
+
+    @property
+    def high(self) -> int:
+        """The largest integer, as ONNX has it."""
+        return self.low + 255
+
+
+def quantization_of(tensor: Tensor) -> Quantization:
+    """A tensor's quantization in ONNX's own integers."""
+    return Quantization(tensor.scale, tensor.zero + tensor.offset, tensor.unsigned)
+
+
+def stored(name: str, shape: Shape, form: Quantization) -> Tensor:
+    """The tensor as the machine stores it."""
+    return Tensor(name, shape, form.scale, form.zero - 128 * form.unsigned, form.unsigned)
+
+
+@dataclass
+class Names:
+    """The values of all names seen so far, over one source."""
+
+    source: Source
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def map_of(self, node: SourceNode, index: int = 0, *, flat: bool = False) -> Map:
+        """The feature map that a node reads at an input.
+
+        Raises
+        ------
+        ModelError
+            If the input is a constant, is not quantized, or is flattened where that would move data.
+        """
+        name = node.inputs[index] if index < len(node.inputs) else ""
+        value = self.values.get(name)
+        if isinstance(value, Map) and not value.quantized:
+            if value.flat and not flat:
+                raise self.source.refuse(node, "must not read a flattened map: only Gemm and MatMul can")
+            return value
+        if isinstance(value, QuantizedConstant) or name in self.source.constants:
+            raise self.source.refuse(node, f"must have an activation, not a constant, as input {index}")
+        raise self.source.refuse(
+            node, f"must read a quantized tensor, not '{name}': there is no QuantizeLinear and DequantizeLinear before"
+        )
+
+    def number(self, node: SourceNode, index: int) -> NDArray[Any] | None:
+        """A constant input, or None where it is left out."""
+        if index >= len(node.inputs) or not node.inputs[index]:
+            return None
+        if node.inputs[index] not in self.source.constants:
+            raise self.source.refuse(node, f"must have a constant as input {index}")
+        return self.source.constants[node.inputs[index]]
+
+    def quantized_constant(self, node: SourceNode, index: int) -> QuantizedConstant | None:
+        """A constant behind a DequantizeLinear, or None where it is left out."""
+        if index >= len(node.inputs) or not node.inputs[index]:
+            return None
+        value = self.values.get(node.inputs[index])
+        if not isinstance(value, QuantizedConstant):
+            raise self.source.refuse(node, f"must have a quantized constant as input {index}")
+        return value
+
+    def quantization(self, node: SourceNode) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """Scales and zero points of a QuantizeLinear or DequantizeLinear.
+
+        Raises
+        ------
+        ModelError
+            If they are not constant, not positive, or not of 8 (for constants: 32) bits.
+        """
+        scale = self.number(node, 1)
+        zero = self.number(node, 2)
+        if scale is None or scale.dtype != np.float32 or not np.all(np.isfinite(scale)) or not np.all(scale > 0):
+            raise self.source.refuse(node, "must have a positive float32 scale")
+        if zero is None:
+            zero = np.zeros(scale.shape, np.uint8)
+        if zero.dtype not in {np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.int32)}:
+            raise self.source.refuse(node, f"must have integers of 8 bits, not {zero.dtype}")
+        return scale, zero
+
+    def quantization_of_map(self, node: SourceNode) -> Quantization:
+        """The one scale and zero point of an activation's QuantizeLinear."""
+        scale, zero = self.quantization(node)
+        if scale.size != 1 or zero.size != 1 or zero.dtype == np.int32:
+            raise self.source.refuse(node, "must have one scale and one 8-bit zero point for the whole activation")
+        return Quantization(float(scale.reshape(-1)[0]), int(zero.reshape(-1)[0]), zero.dtype == np.uint8)
+
+    def fold(self, node: SourceNode, real: NDArray[Any]) -> QuantizedConstant:
+        """A float constant quantized by a QuantizeLinear, as quantize_static leaves weights on request."""
+        scale, zero = self.quantization(node)
+        axis = int(node.attributes.get("axis", 1)) % max(real.ndim, 1)
+        around = [-1 if side == axis and scale.size > 1 else 1 for side in range(real.ndim)]
+        low, high = (0, 255) if zero.dtype == np.uint8 else (-128, 127)
+        steps = real.astype(np.float32) / scale.reshape(around)
+        centre = zero.astype(np.int64).reshape(around)
+        whole = np.clip(np.rint(steps), np.float32(low) - centre, np.float32(high) - centre).astype(np.int64) + centre
+        return QuantizedConstant(whole, scale.reshape(-1), zero.astype(np.int64).reshape(-1), axis)
+
+
+def clamped(form: Quantization, low: float, high: float) -> tuple[int, int]:
+    """The integers, as ONNX has them, of a real interval's ends."""
+    ends = quantize(np.array([low, high], np.float32), form.scale, form.zero, form.low, form.high)
+    return int(ends[0]), int(ends[1])

@@ -1,0 +1,134 @@
+"""Small QDQ models, written as quantize_static writes them, with constants at will."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from controller.quantized import as_onnx, evaluate, quantize_inputs
+from controller.read import read
+from controller.reference import Reference, saturates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from controller.graph import Graph
+
+#: The greatest weight that onnxruntime multiplies correctly on this processor.
+WIDEST_WEIGHT = 63 if saturates() else 127
+
+
+@dataclass
+class QdqModel:
+    """A model that grows node by node; methods return names of float values."""
+
+    unsigned: bool
+    rng: np.random.Generator
+    opset: int = 17
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+    inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+    outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+    scales: dict[str, tuple[np.float32, int]] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> type[np.uint8 | np.int8]:
+        return np.uint8 if self.unsigned else np.int8
+
+    def zero_point(self) -> int:
+        return int(self.rng.integers(0, 256)) - (0 if self.unsigned else 128)
+
+    def constant(self, values: NDArray[Any] | np.generic) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
+        name = f"{kind}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [f"{name}_out"], name=name, **attributes))
+        return f"{name}_out"
+
+    def quantized(self, real: str, scale: float, zero: int) -> str:
+        names = [self.constant(np.float32(scale)), self.constant(self.kind(zero))]
+        integers = self.node("QuantizeLinear", [real, *names])
+        dequantized = self.node("DequantizeLinear", [integers, *names])
+        self.scales[dequantized] = np.float32(scale), zero
+        return dequantized
+
+    def input(self, shape: list[int | str], scale: float | None = None, zero: int | None = None) -> str:
+        name = f"x{len(self.inputs)}"
+        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        scale = float(self.rng.uniform(0.005, 0.05)) if scale is None else scale
+        return self.quantized(name, scale, self.zero_point() if zero is None else zero)
+
+    def dense(self, shape: tuple[int, ...], axis: int, source: str, *, per_channel: bool) -> list[str]:
+        """Names of dequantized weights and bias."""
+        outputs = shape[axis]
+        scale = self.rng.uniform(0.001, 0.02, outputs if per_channel else 1).astype(np.float32)
+        weights = self.rng.integers(-WIDEST_WEIGHT, WIDEST_WEIGHT + 1, shape).astype(np.int8)
+        bias = self.rng.integers(-20000, 20001, outputs).astype(np.int32)
+        form, along = (scale, {"axis": axis}) if per_channel else (scale[0], {})
+        zeros = np.zeros(form.shape, np.int8)
+        total = (form * self.scales[source][0]).astype(np.float32)
+        weight_names = [self.constant(weights), self.constant(form), self.constant(zeros)]
+        bias_names = [self.constant(bias), self.constant(total), self.constant(zeros.astype(np.int32))]
+        bias_axis = {"axis": 0} if per_channel else {}
+        return [
+            self.node("DequantizeLinear", weight_names, **along),
+            self.node("DequantizeLinear", bias_names, **bias_axis),
+        ]
+
+    def output(self, real: str, scale: float | None = None, zero: int | None = None) -> None:
+        scale = float(self.rng.uniform(0.02, 0.2)) if scale is None else scale
+        name = self.quantized(real, scale, self.zero_point() if zero is None else zero)
+        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+
+    def save(self, path: Path) -> Path:
+        graph = helper.make_graph(self.nodes, "model", self.inputs, self.outputs, self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
+        onnx.save(onnx.shape_inference.infer_shapes(model), path)
+        return path
+
+
+def random_inputs(graph: Graph, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+    """Floats that quantize to every integer of an input, ends included."""
+    inputs = {}
+    for port in graph.inputs:
+        integers = rng.integers(-128, 128, port.shape) - port.tensor.zero
+        inputs[port.name] = integers.astype(np.float32) * np.float32(port.tensor.scale)
+    return inputs
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Elements that differ from onnxruntime, elements compared, onnxruntime's operators."""
+
+    differing: int
+    elements: int
+    operators: frozenset[str]
+
+
+def compare(path: Path, rng: np.random.Generator, batch: int | None = None) -> Comparison:
+    """A model's outputs and every quantized tensor in between against onnxruntime's, on random inputs."""
+    graph = read(path, batch)
+    reference = Reference(path)
+    inputs = random_inputs(graph, rng)
+    maps = evaluate(graph, quantize_inputs(graph, inputs))
+    wrong = elements = 0
+    for port, wanted in zip(graph.outputs, reference.run(inputs).values(), strict=True):
+        got = as_onnx(port, maps[port.tensor.name])
+        assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape)
+        wrong += int(np.count_nonzero(got != wanted))
+        elements += got.size
+    for name, wanted in Reference(path, every=True).run(inputs).items():
+        if name in maps:
+            offset = 128 if wanted.dtype == np.uint8 else 0
+            got = maps[name].astype(np.int64).reshape(-1) + offset
+            assert np.array_equal(got, wanted.astype(np.int64).reshape(-1)), name
+    return Comparison(wrong, elements, frozenset(reference.operators))
