@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, ResetSignal, Signal, unsigned
+from amaranth import Cat, Module, Mux, ResetSignal, Signal, unsigned
 from amaranth.hdl import Assert
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In
@@ -69,33 +69,24 @@ class Scratchpad(wiring.Component):
         m.d.comb += table.page.eq(port.address[k.word_bits:])
         valid, word = Signal(name=f"{name}_valid"), Signal(k.word_bits, name=f"{name}_word")
         m.d.sync += [valid.eq(port.valid), word.eq(port.address[: k.word_bits])]
-        return valid, word | (table.frame << k.word_bits)
+        return valid, Cat(word, table.frame)
 
     def elaborate(self, platform):
         m = Module()
         c, k = self.config, Commands(self.config)
         bank_words = c.bank_bytes // c.rows
         bank_bits = (bank_words - 1).bit_length()
-        place_bits = k.frame_bits + k.word_bits
 
         # Every user's wish as a place in all banks: bank, then word in the bank.
-        wishes = {name: self._translate(m, name, getattr(self, name)) for name in READERS}
-        wishes["take"] = self.take.valid, self.take.word | (self.take.frame << k.word_bits)
-        reads = {}
-        for name, (valid, place) in wishes.items():
-            reads[name] = valid, Signal(place_bits, name=f"{name}_place")
-            m.d.comb += reads[name][1].eq(place)
-        valid, place = self._translate(m, "post_write", self.post_write)
-        data = Signal(8 * c.rows)
-        m.d.sync += data.eq(self.post_write.data.as_value())
-        writes = []
-        for name, (valid, place, word) in {
-            "post_write": (valid, place, data),
-            "place": (self.place.valid, self.place.word | (self.place.frame << k.word_bits),
-                      self.place.data.as_value()),
-        }.items():
-            writes.append((valid, Signal(place_bits, name=f"{name}_place"), word))
-            m.d.comb += writes[-1][1].eq(place)
+        reads = {name: self._translate(m, name, getattr(self, name)) for name in READERS}
+        reads["take"] = self.take.valid, Cat(self.take.word, self.take.frame)
+        wanted, target = self._translate(m, "post_write", self.post_write)
+        held = Signal(8 * c.rows)
+        m.d.sync += held.eq(self.post_write.data.as_value())
+        writes = [
+            (wanted, target, held),
+            (self.place.valid, Cat(self.place.word, self.place.frame), self.place.data.as_value()),
+        ]
 
         # A bank sees the only user that wants it: masked wishes are or-ed, which is cheaper than a priority.
         words = []
