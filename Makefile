@@ -12,7 +12,7 @@ help: ## this list
 
 setup: .venv/ready ## the environment in .venv, made once and again when the lock changes
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock
 	python3 -m venv .venv && .venv/bin/python -m pip install -q --no-deps -r requirements.lock && .venv/bin/python -m pip install -q --no-deps --no-build-isolation -e . && touch $@
 
 test: setup ## every quick test; UNIT=name narrows, SEED=n varies, CONFIG=name picks the machine

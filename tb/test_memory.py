@@ -131,8 +131,11 @@ class Master:
         await RisingEdge(self.dut.clk)
         getattr(self.dut, name).value = 0
 
-    async def play(self, bursts: list[Burst], limit: int = 60_000) -> None:
-        """One run: cycle 0 is the cycle of start. A burst that finds its channel not ready waits."""
+    async def play(self, bursts: list[Burst], *, deaf: int = 0, limit: int = 60_000) -> None:
+        """One run: cycle 0 is the cycle of start. A burst that finds its channel not ready waits.
+
+        Nothing is taken before the cycle ``deaf``.
+        """
         dut = self.dut
         ask = {kind: deque(b for b in bursts if b.kind == kind) for kind in "RWP"}
         read = {kind: deque(b for b in bursts if b.kind == kind) for kind in "RP"}
@@ -156,7 +159,7 @@ class Master:
             else:
                 dut.wvalid.value = 0
             for port in ("rready", "bready", "prog_rready"):
-                getattr(dut, port).value = int(self.random.random() < self.patience)
+                getattr(dut, port).value = int(cycle >= deaf and self.random.random() < self.patience)
 
             await RisingEdge(dut.clk)
             for kind, port in ports.items():
@@ -214,7 +217,7 @@ def check_data(bursts: list[Burst], content: bytearray) -> None:
         Memory(profile="shared", rate_beats=2, rate_cycles=3),
         Memory(profile="shared", read_latency=3, rate_beats=1, rate_cycles=1),
         Memory(profile="ddr4"),
-        Memory(profile="ddr4", banks=2, row_bytes=4096, t_rp=13, t_ras=40, t_wr=17, t_refi=400, t_rfc=90),
+        Memory(profile="ddr4", banks=2, row_bytes=4096, t_rp=13, t_ras=40, t_wr=17, t_wtr=5, t_rtw=7, t_refi=400),
     ],
     gap=[3, 120],
 )
@@ -231,6 +234,30 @@ async def takes_the_cycles_of_its_rules(dut: Any, memory: Memory, gap: int) -> N
         for burst in bursts:
             if burst.kind != "W":
                 assert burst.responses == {0}
+
+
+@cocotb.test()
+async def refreshes_before_the_bursts_of_the_same_cycle(dut: Any) -> None:
+    memory = Memory(profile="ddr4")
+    for late in (-1, 0, 1):
+        master = Master(dut, memory)
+        await master.reset()
+        # All in one row, so that only the refresh decides whether it is open.
+        bursts = [Burst(memory.t_refi + when, kind, 0, [0]) for when in (-200, late) for kind in "WR"]
+        await master.play(bursts)
+        check_cycles(memory, bursts)
+        expected = memory.t_refi + memory.t_rfc + memory.t_rcd if late >= 0 else memory.t_refi + late
+        assert bursts[2].beats == [expected + memory.t_cwl]
+
+
+@cocotb.test()
+async def moves_the_rest_by_what_a_master_delays(dut: Any) -> None:
+    master = Master(dut, Memory(profile="shared", read_latency=5, rate_beats=1, rate_cycles=4))
+    await master.reset()
+    bursts = [Burst(1, "R", 0, [0] * 4), Burst(2, "R", 64, [0] * 2)]
+    await master.play(bursts, deaf=9)
+    assert bursts[0].beats == [9, 13, 17, 21]
+    assert bursts[1].beats == [25, 29]
 
 
 @cocotb.test()

@@ -1,0 +1,99 @@
+"""What each package may import, and which files mirror each other."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = ("spec", "hw", "sim", "controller", "tb")
+# Beside the standard library and the package itself; google is protobuf, whose errors onnx lets through.
+ALLOWED = {
+    "spec": set(),
+    "hw": {"spec", "amaranth"},
+    "sim": {"spec", "numpy"},
+    "controller": {
+        "spec", "sim", "google", "islpy", "ml_dtypes", "numpy", "onnx", "onnxruntime", "ortools", "rich", "sklearn",
+        "typer",
+    },
+    "tb": {"spec", "hw", "sim", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "find_libpython", "numpy", "pytest"},
+}  # fmt: skip
+# Benches of the whole machine compile programs; nothing else in tb may.
+SYSTEM_BENCHES = {"tb/system.py", "tb/test_system.py", "tb/test_digits.py", "tb/test_networks.py"}
+
+# Units without a mirror, each with its reason. A file of hw that elaborates nothing is a definition, not a unit.
+ONLY_HW = {
+    "core": "joins the units; the system benches run it",
+    "top": "renames the ports of the core; the system benches run it",
+}
+ONLY_SIM = {
+    "machine": "the whole, program in, events out; the system benches compare it with the core",
+    "memory": "its counterpart is tb/memory.sv, whose bench quotes the same rules",
+    "energy": "a count of events times a table; hardware has no such unit",
+    "errors": "hardware's refusals are codes in a register; here they are an exception",
+    "steps": "the record of the front end's decisions, which the schedule reads",
+}
+
+
+def files(package: str) -> list[Path]:
+    return sorted(path for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py")
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level packages a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.relative_to(ROOT)}:{node.lineno} must import by full name"
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def units(package: str) -> dict[str, Path]:
+    return {path.stem: path for path in files(package) if path.parent == ROOT / package}
+
+
+def summary(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_a_package_imports_only_what_it_may(package: str) -> None:
+    for path in files(package):
+        name = path.relative_to(ROOT).as_posix()
+        allowed = ALLOWED[package] | {package, "__future__"} | ({"controller"} if name in SYSTEM_BENCHES else set())
+        wrong = {other for other in imports(path) if other not in allowed and other not in sys.stdlib_module_names}
+        assert not wrong, f"{name} must not import {', '.join(sorted(wrong))}"
+
+
+def test_a_module_opens_with_one_sentence() -> None:
+    for package in OURS:
+        for path in files(package):
+            assert summary(path).endswith("."), f"{path.relative_to(ROOT)} must open with one sentence"
+
+
+def test_every_hardware_unit_has_a_model_and_a_bench() -> None:
+    hw, sim = units("hw"), units("sim")
+    for name, path in hw.items():
+        if name in ONLY_HW or "def elaborate(" not in path.read_text():
+            continue
+        assert name in sim, f"hw/{name}.py must have its model in sim/{name}.py"
+        assert (ROOT / "tb" / f"test_{name}.py").exists(), f"hw/{name}.py must have its bench in tb/test_{name}.py"
+        assert summary(path) == summary(sim[name]), f"hw/{name}.py and sim/{name}.py must open with the same sentence"
+
+
+def test_every_model_has_its_hardware_unit() -> None:
+    if not units("hw"):
+        pytest.skip("no hardware unit exists")
+    extra = set(units("sim")) - set(units("hw")) - set(ONLY_SIM)
+    assert not extra, f"sim must not have {', '.join(sorted(extra))} without hw"
+
+
+def test_exceptions_are_needed() -> None:
+    mirrored = (set(ONLY_HW) | set(ONLY_SIM)) & set(units("hw")) & set(units("sim"))
+    assert not mirrored, f"{', '.join(sorted(mirrored))} must not be excepted: hw and sim both have it"
