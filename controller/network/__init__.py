@@ -1,0 +1,1 @@
+"""Networks made here: trained or drawn, and written as quantized ONNX."""
