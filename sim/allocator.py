@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sim.commands import HALF, Command, Waits
 from sim.errors import MachineError
 from spec import timing
@@ -63,7 +65,11 @@ class Allocator:
         self.directory = [Page() for _ in range(config.virtual_pages)]
         n = config.bank_frames
         self.free = [deque(range(b * n, (b + 1) * n)) for b in range(config.banks)]
+        #: The engines' page tables; -1 where nothing is present. Engines may hold an old frame there, and must not use it.
+        self.table = np.full(config.virtual_pages, -1, dtype=np.int32)
         self.evictions = self.write_backs = self.fills = 0
+        #: Fills of pages that are written: earlier bytes of a partly written page come back.
+        self.merges = 0
 
     def bind(self, slot: int, fields: dict[str, int]) -> None:
         """Bind a tensor; a live slot's pages are released first."""
@@ -96,6 +102,7 @@ class Allocator:
             if page.dirty and live:
                 self.write_back(slot, p)
             page.present = page.dirty = False
+            self.table[s.window + p] = -1
             self.free[page.frame // self.config.bank_frames].append(page.frame)
         s.low, s.high, s.resident = s.pages, 0, 0
 
@@ -123,9 +130,11 @@ class Allocator:
             self.steps.stall(stale)
             self.steps.spend(timing.CLAIM)
             page.present, page.mapped, page.frame = True, True, frame
+            self.table[s.window + p] = frame
             s.low, s.high, s.resident = min(s.low, p), max(s.high, p + 1), s.resident + 1
             if not writes or page.home:
                 self._fill(self.address(slot, p), page)
+                self.merges += writes
         if writes:
             page.dirty = True
         self.steps.spend(timing.FOLD_PAGE)
@@ -203,5 +212,6 @@ class Allocator:
                 if page.dirty:
                     self.write_back(slot, p)
                 page.present = False
+                self.table[s.window + p] = -1
                 return page.frame
             barren.add(slot)

@@ -33,12 +33,11 @@ class FrontEnd:
         Called with each command when it is dispatched, for its effect on data; program order is a valid order.
     """
 
-    def __init__(self, config: Config, *, data_base: int = 0, execute: Callable[[Command, FrontEnd], None] | None = None) -> None:
+    def __init__(self, config: Config, *, data_base: int = 0, execute: Callable[[Command], None] | None = None) -> None:
         self.config = config
-        self.steps = Steps()
+        self.steps = Steps(execute)
         self.hazards = Hazards(config)
         self.allocator = Allocator(config, self.steps, self.hazards, data_base)
-        self.execute = execute
         self.operands: dict[int, Fields] = {}
         self.registers: dict[Opcode, Fields] = {
             o: WORDS[o].decode(0) for o in (Opcode.KERNEL, Opcode.BOUNDS, Opcode.SCALE, Opcode.CLAMP)
@@ -70,7 +69,7 @@ class FrontEnd:
                 elif self._instruction(raw):
                     return
             except MachineError as error:
-                raise MachineError(error.code, at) from None
+                raise MachineError(error.code, at if error.address is None else error.address) from None
         raise MachineError(Error.TRUNCATED_PROGRAM, address + length * INSTRUCTION_BYTES)
 
     def _header(self, raw: int) -> None:
@@ -174,8 +173,6 @@ class FrontEnd:
         banks = self._settle(fields, roles, commands)
         self._ports(fields, commands, banks)
         for command in commands.values():
-            if self.execute:
-                self.execute(command, self)
             self.steps.push(command)
 
     def _commands(self, fields: Fields, roles: list[Role]) -> dict[Queue, Command]:
@@ -184,9 +181,9 @@ class FrontEnd:
         base = {r: self.allocator.slots[self.operands[r]["slot"]].window * c.page_words + self.operands[r]["offset"] for r in roles}
         window = {
             **{k: v for k, v in kernel.items() if k != "opcode"},
-            **{f"in_{k}": v for k, v in self.registers[Opcode.BOUNDS].items() if k in ("height", "width")},
-            **{k: v for k, v in self.registers[Opcode.BOUNDS].items() if k in ("row_stride", "block_stride")},
-            **{k: fields[k] for k in ("height", "width", "y", "x")},
+            **{k: v for k, v in self.registers[Opcode.BOUNDS].items() if k != "opcode"},
+            **{f"out_{k}": fields[k] for k in ("height", "width")},
+            **{k: fields[k] for k in ("y", "x")},
             "base": base[Role.INPUT],
         }
         commands: dict[Queue, Command] = {}

@@ -5,6 +5,7 @@ Decisions depend on program order only (X2), so they are made first, here, and t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -41,8 +42,12 @@ Step: TypeAlias = Take | Spend | Push | Stall
 
 @dataclass
 class Steps:
-    """The front end's steps, and how many commands each queue has had."""
+    """The front end's steps, and how many commands each queue has had.
 
+    ``execute`` is called with each command when it is pushed, for its effect on data: program order is a valid order.
+    """
+
+    execute: Callable[[Command], None] | None = None
     steps: list[Step] = field(default_factory=list)
     pushed: list[int] = field(default_factory=lambda: [0] * len(Queue))
 
@@ -60,15 +65,22 @@ class Steps:
 
     def stall(self, waits: Waits) -> None:
         """See Stall."""
+        self._backwards(waits)
         self.steps.append(Stall(waits))
 
     def push(self, command: Command) -> None:
         """See Push."""
         command.data.pop(command.queue, None)
         command.port.pop(command.queue, None)
+        self._backwards(command.data)
+        self._backwards(command.port)
+        if self.execute:
+            self.execute(command)
         self.pushed[command.queue] += 1
         self.steps.append(Push(command))
 
-    def next(self, queue: Queue) -> int:
-        """The completion count of ``queue``'s next command."""
-        return self.pushed[queue] + 1
+    def _backwards(self, waits: Waits) -> None:
+        """Waits only point at commands that were pushed before (X7)."""
+        for queue, count in waits.items():
+            pushed = self.pushed[Queue.ARRAY if queue == Queue.SUMS else queue]
+            assert count <= pushed, f"{Queue(queue).name} must have {count} commands to wait for, not {pushed}"

@@ -1,0 +1,119 @@
+"""When everything happens: the front end's steps, the engines behind their queues, the memory behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sim.engines import Engines
+from sim.fetch import Fetch
+from sim.memory import dram
+from sim.steps import Push, Spend, Stall, Take
+from spec.isa import Queue
+from spec.registers import CAUSES
+from spec.trace import Command, Transaction
+
+if TYPE_CHECKING:
+    from sim.steps import Step
+    from spec.config import Config
+    from spec.memory import Memory
+
+#: Order of bursts in one cycle.
+_KINDS = {"W": 0, "R": 1, "P": 2}
+
+
+class Schedule(NamedTuple):
+    """The times of a run.
+
+    Attributes
+    ----------
+    cycles
+        From START, cycle 0, to the end.
+    commands
+        Every command, in order of queue and index.
+    transactions
+        Every burst, in order of cycle; in one cycle write, read, program.
+    counters
+        ``QUEUE_CAUSE``: cycles of each queue charged to each cause; those of a queue add up to ``cycles``.
+    full
+        For each queue, commands that waited for room in it.
+    """
+
+    cycles: int
+    commands: list[Command]
+    transactions: list[Transaction]
+    counters: dict[str, int]
+    full: dict[str, int]
+
+
+def schedule(
+    config: Config, memory: Memory, steps: list[Step], *, address: int = 0, length: int, lazily: bool = False
+) -> Schedule:
+    """Time the steps of a whole program.
+
+    Where reads and writes do not meet in the memory, this is one pass in program order. Otherwise, or if ``lazily``,
+    bursts wait until nothing else can be resolved, and are then served in order of time.
+
+    Parameters
+    ----------
+    config, memory
+        The machine and its memory.
+    steps
+        The front end's, ending with END's stall.
+    address, length
+        Where the program lies, and its instructions.
+    lazily
+        Do not take the short way; the result is the same.
+    """
+    ddr = dram(memory)
+    at_once = ddr.separate and not lazily
+    engines = Engines(config, ddr, at_once=at_once)
+    fetch = Fetch(config, memory, address, length)
+    queues, met, resolve = engines.queues, engines.completions.met, engines.resolve
+    cycle, at = 1, 0
+    while True:
+        while at < len(steps):
+            step = steps[at]
+            if isinstance(step, Spend):
+                cycle += step.cycles
+            elif isinstance(step, Push):
+                command = step.command
+                pushed = queues[command.queue].push(command, cycle)
+                if pushed is None:
+                    break
+                cycle = pushed + 1
+                if at_once:
+                    while resolve(command.queue):
+                        pass
+            elif isinstance(step, Take):
+                cycle = fetch.take(step.index, cycle) + 1
+            else:
+                assert isinstance(step, Stall)
+                left = met(step.waits)
+                if left is None:
+                    break
+                cycle = max(cycle, left) + 1
+            at += 1
+        if at == len(steps):
+            break
+        assert not at_once, f"step {at} must only wait for what is before it: {steps[at]}"
+        moved = engines.settle() or engines.commit()
+        assert moved, f"step {at} must be reached: {steps[at]}"
+    # END saw every command finish, and leaves one cycle before the end.
+    return _result(engines, fetch, cycle)
+
+
+def _result(engines: Engines, fetch: Fetch, cycles: int) -> Schedule:
+    fetch.finish(cycles)
+    finishes = engines.completions.finishes
+    commands, counters, full = [], {}, {}
+    for line in engines.queues:
+        queue = Queue(line.queue)
+        done = finishes[queue]
+        assert len(done) == len(line.commands), f"{queue.name} must finish {len(line.commands)}, not {len(done)}"
+        commands += [Command(queue, i, s, f) for i, (s, f) in enumerate(zip(line.starts, done, strict=True))]
+        charges = line.close(cycles)
+        counters |= {f"{queue.name}_{cause.upper()}": charges[cause] for cause in CAUSES}
+        full[queue.name] = line.full
+    transactions = engines.transactions + fetch.transactions
+    transactions.sort(key=lambda t: (t.cycle, _KINDS[t.kind]))
+    return Schedule(cycles, commands, transactions, counters, full)
