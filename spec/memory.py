@@ -16,8 +16,8 @@ class Memory:
     profile
         ``flat``, ``shared`` or ``ddr4``; see docs/memory.md.
     read_latency, write_latency
-        Cycles from a read's address to its first beat, and from a write's last beat to its response (all profiles;
-        ``ddr4`` adds its own to the read).
+        Cycles from a read's address to its first beat (``flat``, ``shared``, and the program port, which is always
+        ``flat``), and from a write's last beat to its response (all profiles).
     rate_beats, rate_cycles
         ``shared``: beats that cross the data bus in so many cycles.
     banks, row_bytes
