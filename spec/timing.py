@@ -40,9 +40,9 @@ POST_ISSUE = 1
 #: POST: words of the constants table: a 32-bit bias and a float32 scale for each of cols lanes.
 CONSTANTS_WORDS = 8
 #: POST: from the last row's last address (accumulator or bank) to its output word in the bank.
-POST_LATENCY = 16
+POST_LATENCY = 36
 #: POST: idle cycles between the last table or tap word's address and the first row's.
-POST_TURN = 4
+POST_TURN = 1
 
 #: Front end: see docs/frontend.md. Fetch: from START to the first program address.
 FETCH_ISSUE = 1
@@ -51,18 +51,23 @@ FETCH_LATENCY = 1
 #: Front end, cycles of each step; docs/frontend.md tells which step does what.
 #: A push and a stall take one cycle at least, more when they wait.
 EXECUTE = 1
-CHECK = 2
+CHECK = 6
+VERDICT = 1
 RELEASE_SLOT = 1
 RELEASE_PAGE = 2
+BIND_SLOT = 1
 BIND_PAGE = 1
+WALK_OPEN = 1
 WALK_RUN = 1
+WALK_CLOSE = 1
 VISIT_PAGE = 2
 FOLD_PAGE = 1
 ALLOCATE = 2
-STALE = 1
 CLAIM = 1
+FILLED = 1
 MARK_PAGE = 1
 SCAN_SLOT = 1
+SCAN_CHOICE = 3
 SCAN_PAGE = 2
 WRITE_BACK = 1
 STORE_PAGE = 2
