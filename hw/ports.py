@@ -7,7 +7,10 @@ from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
 
-__all__ = ["MapPort", "PlacePort", "ReadPort", "TakePort", "WritePort"]
+__all__ = ["READ_STAGES", "MapPort", "PlacePort", "ReadPort", "TakePort", "WritePort"]
+
+#: Registers between a virtual address and its word at the reader: page table, bank, the reader's own.
+READ_STAGES = 3
 
 
 class ReadPort(wiring.Signature):

@@ -29,8 +29,9 @@ WRITE_ISSUE = 1
 
 #: WEIGHTS: from start, or from the swap that frees the shadow registers, to the first row's address.
 WEIGHTS_ISSUE = 1
-#: WEIGHTS: from the last row's address to the cycle in which a pass may start (full flag visible).
-WEIGHTS_LATENCY = READ_LATENCY + 1
+#: WEIGHTS: from the last row's address to the cycle in which a pass may start. Its first pixel's word is as long under
+#: way as the weights were, so it follows them into the array.
+WEIGHTS_LATENCY = 1
 #: WEIGHTS in serial mode: from the last pixel of a pass to the first row's address of the next tile.
 WEIGHTS_TURN = 1
 #: ARRAY: from start to the first pixel's address.
@@ -75,8 +76,8 @@ PORT_BANK = 1
 
 
 def sums_latency(config: Config) -> int:
-    """From the last pixel's address to the last row of sums in the accumulator (ARRAY finish to SUMS)."""
-    return READ_LATENCY + config.rows + config.cols + 2
+    """From the last pixel's address to the write of its row of sums into the accumulator (ARRAY finish to SUMS)."""
+    return READ_LATENCY + config.rows + config.cols - 1
 
 
 def weights_load(config: Config) -> int:
