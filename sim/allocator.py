@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.commands import HALF, Command, Waits
+from sim.commands import Command, Waits, meet
 from sim.errors import MachineError
 from spec import timing
 from spec.errors import Error
@@ -26,15 +26,18 @@ class Page:
     """Directory entry of a virtual page.
 
     ``present``: in ``frame``. ``dirty``: written since it was last in DRAM. ``home``: DRAM holds its earlier bytes.
-    ``mapped``: the engines' page tables have ``frame`` for it, present or not. ``store``: count of WRITE that a fill waits for.
+    ``store``: count of WRITE that a fill waits for. ``array``, ``post``: counts of the last commands that translate it:
+    the engines' page tables keep a page that is not present, and must not change under such a command. (A WEIGHTS
+    command is over when its ARRAY command is.)
     """
 
     present: bool = False
     dirty: bool = False
     home: bool = False
-    mapped: bool = False
     frame: int = 0
     store: int = 0
+    array: int = 0
+    post: int = 0
 
 
 @dataclass(slots=True)
@@ -77,6 +80,7 @@ class Allocator:
         if fields["window"] + fields["pages"] > self.config.virtual_pages:
             raise MachineError(Error.WINDOW_OUT_OF_RANGE)
         self.release(slot, live=True)
+        self.steps.spend(timing.BIND_SLOT)
         written = fields["tensor_class"] in (TensorClass.ACTIVATION, TensorClass.OUTPUT)
         store = self.steps.pushed[Queue.WRITE] if written else 0
         for v in range(fields["window"], fields["window"] + fields["pages"]):
@@ -123,13 +127,12 @@ class Allocator:
         self.steps.spend(timing.VISIT_PAGE)
         if not page.present:
             frame = self._allocate(s.colour, protect)
-            self.steps.spend(timing.STALE)
-            stale: Waits = {}
-            if page.mapped:
-                self.hazards.before_writing(page.frame, stale)
-            self.steps.stall(stale)
+            users: Waits = {}
+            meet(users, Queue.ARRAY, page.array)
+            meet(users, Queue.POST, page.post)
+            self.steps.stall(users)
             self.steps.spend(timing.CLAIM)
-            page.present, page.mapped, page.frame = True, True, frame
+            page.present, page.frame = True, frame
             self.table[s.window + p] = frame
             s.low, s.high, s.resident = min(s.low, p), max(s.high, p + 1), s.resident + 1
             if not writes or page.home:
@@ -139,6 +142,14 @@ class Allocator:
             page.dirty = True
         self.steps.spend(timing.FOLD_PAGE)
         return page.frame
+
+    def used(self, slot: int, p: int, queue: Queue, count: int) -> None:
+        """The command that completes ``queue`` to ``count`` translates page ``p`` of ``slot``."""
+        page = self.directory[self.slots[slot].window + p]
+        if queue is Queue.POST:
+            page.post = count
+        else:
+            page.array = count
 
     def address(self, slot: int, p: int) -> int:
         """Byte address in DRAM of page ``p`` of ``slot``."""
@@ -177,6 +188,7 @@ class Allocator:
         self.hazards.writes(page.frame, Queue.PLACE, place.index + 1)
         self.hazards.takes_port("write", bank, Queue.PLACE, place.index + 1)
         self.fills += 1
+        self.steps.spend(timing.FILLED)
 
     def _allocate(self, colour: int, protect: Callable[[], set[int]]) -> int:
         self.steps.spend(timing.ALLOCATE)
@@ -190,7 +202,7 @@ class Allocator:
         """Take the frame of the first unprotected page of the least recently used tensor."""
         barren: set[int] = set()
         while True:
-            self.steps.spend(timing.SCAN_SLOT * self.config.slots)
+            self.steps.spend(timing.SCAN_SLOT * self.config.slots + timing.SCAN_CHOICE)
             candidates = [i for i, s in enumerate(self.slots) if s.bound and s.resident and i not in barren]
             if not candidates:
                 raise MachineError(Error.OPERANDS_DO_NOT_FIT)

@@ -115,6 +115,7 @@ class FrontEnd:
         """The pages of a range, ascending, each once; a cycle goes by for each run."""
         words, pages = self.config.page_words, self.allocator.slots[fields["slot"]].pages
         done = -1
+        self.steps.spend(timing.WALK_OPEN)
         for i in range(fields["count"]):
             self.steps.spend(timing.WALK_RUN)
             first = fields["offset"] + i * fields["stride"]
@@ -123,6 +124,7 @@ class FrontEnd:
                     raise MachineError(Error.OPERAND_OUT_OF_RANGE)
                 yield p
                 done = p
+        self.steps.spend(timing.WALK_CLOSE)
 
     def _roles(self, fields: Fields) -> list[Role]:
         roles = [Role.INPUT]
@@ -166,6 +168,7 @@ class FrontEnd:
             self.operator = fields["operator"]
             for slot in range(self.config.slots):
                 self.allocator.release(slot, live=True)
+        self.steps.spend(timing.VERDICT)
         roles = self._roles(fields)
         self._check(fields, roles)
         self._protected = None
@@ -255,6 +258,7 @@ class FrontEnd:
                 else:
                     self.hazards.before_reading(frame, command.data)
                     self.hazards.reads(frame, command.queue, command.index + 1)
+                self.allocator.used(slot, p, command.queue, command.index + 1)
                 users.add(frame // self.config.bank_frames)
         return banks
 
