@@ -39,6 +39,8 @@ class Flight(wiring.Component):
         It lies outside its window: no burst of it is issued.
     active : Out(1)
         There is a page whose answers are expected.
+    ready : Out(1)
+        Answers may come. Not while a page outside finishes: the next one could belong to the page behind it.
     answer : In(1)
         The last answer to a burst of the oldest page.
     bad : In(1)
@@ -65,6 +67,7 @@ class Flight(wiring.Component):
             "address": In(32),
             "outside": In(1),
             "active": Out(1),
+            "ready": Out(1),
             "answer": In(1),
             "bad": In(1),
             "finish": Out(1),
@@ -95,6 +98,7 @@ class Flight(wiring.Component):
         m.d.comb += [
             outside.eq((level != 0) & oldest.data.outside),
             self.active.eq((level != 0) & ~oldest.data.outside),
+            self.ready.eq(~outside),
             self.finish.eq(outside | (self.active & self.answer & (burst == self.bursts - 1))),
         ]
         with m.If(self.active & self.answer):

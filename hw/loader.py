@@ -22,9 +22,9 @@ __all__ = ["Loader"]
 class Loader(wiring.Component):
     """Two engines with the page buffers between them.
 
-    READ asks for a page and takes the next command as soon as its last burst is asked for; beats are always taken. The
-    n-th PLACE empties the buffer that the n-th READ filled; that it is filled, and that a buffer is free, is the
-    commands' waits' matter. Latencies are ``spec.timing.READ_ISSUE`` and ``PLACE_LATENCY``.
+    READ asks for a page and takes the next command as soon as its last burst is asked for; beats are always taken, but
+    for the cycle in which a page outside the window finishes. The n-th PLACE empties the buffer that the n-th READ
+    filled; that it is filled, and that a buffer is free, is the commands' waits' matter. Latencies are ``spec.timing.READ_ISSUE`` and ``PLACE_LATENCY``.
 
     ::
 
@@ -110,7 +110,7 @@ class Loader(wiring.Component):
         beat, filling = Signal(ceil_log2(c.page_beats)), Signal(ceil_log2(c.load_buffers))
         taken = Signal()
         m.d.comb += [
-            axi.rready.eq(1),
+            axi.rready.eq(flight.ready),
             taken.eq(axi.rvalid & flight.active),
             flight.answer.eq(taken & (beat[: ceil_log2(c.burst_beats)] == c.burst_beats - 1)),
             flight.bad.eq(taken & axi.rresp[1]),

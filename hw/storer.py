@@ -152,9 +152,9 @@ class Storer(wiring.Component):
 
         # Responses.
         m.d.comb += [
-            axi.bready.eq(1),
-            flight.answer.eq(axi.bvalid),
-            flight.bad.eq(axi.bvalid & axi.bresp[1]),
+            axi.bready.eq(flight.ready),
+            flight.answer.eq(axi.bvalid & axi.bready),
+            flight.bad.eq(axi.bvalid & axi.bready & axi.bresp[1]),
             self.write_finish.eq(flight.finish),
             self.fault.eq(flight.fault),
         ]
