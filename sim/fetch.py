@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sim.memory import Flat
 from spec.isa import INSTRUCTION_BYTES
-from spec.timing import FETCH_ISSUE, FETCH_LATENCY
+from spec.timing import FETCH_ISSUE, FETCH_LATENCY, FETCH_REFILL
 from spec.trace import Transaction
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Fetch:
     """When each instruction can be taken.
 
-    A burst's address is handshaken one cycle after the buffer has room for all its instructions: those that were
-    requested and not yet taken count. Its port has a flat memory of its own.
+    A burst's address is handshaken ``FETCH_REFILL`` cycles after the take that made room for all its instructions:
+    those that were requested and not yet taken count. Its port has a flat memory of its own.
 
     Parameters
     ----------
@@ -64,20 +64,17 @@ class Fetch:
         self.transactions = [t for t in self.transactions if t.cycle < cycles]
 
     def _free(self, burst: int) -> int | None:
-        """The cycle in which there is room for ``burst``; ``None`` if there never is."""
+        """The cycle from which on there is room to ask for ``burst``; ``None`` if there never is."""
         last = (burst + 1) * self._burst - self._room - 1
         if last < 0:
-            return 0
-        return self.takes[last] if last < len(self.takes) else None
+            return FETCH_ISSUE
+        return self.takes[last] + FETCH_REFILL if last < len(self.takes) else None
 
     def _request(self) -> None:
         burst = len(self._ends)
         free = self._free(burst)
         assert free is not None, "a burst must only wait for instructions before it"
-        # Cycle 0, START, makes room for the first bursts.
-        stamp = max(FETCH_ISSUE, free + 1)
-        if self.transactions:
-            stamp = max(stamp, self.transactions[-1].cycle + 1)
+        stamp = max(free, self.transactions[-1].cycle + 1) if self.transactions else free
         beats = self._burst * self._beats
         address = self._address + burst * self._burst * INSTRUCTION_BYTES
         self.transactions.append(Transaction(stamp, "P", address, beats))

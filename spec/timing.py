@@ -48,7 +48,9 @@ POST_TURN = 1
 #: Front end: see docs/frontend.md. Fetch: from START to the first program address.
 FETCH_ISSUE = 1
 #: Fetch: from an instruction's last beat to the cycle in which the front end can take it.
-FETCH_LATENCY = 1
+FETCH_LATENCY = 2
+#: Fetch: from the taking of the instruction that makes room for a burst to that burst's address.
+FETCH_REFILL = 2
 #: Front end, cycles of each step; docs/frontend.md tells which step does what.
 #: A push and a stall take one cycle at least, more when they wait.
 EXECUTE = 1
