@@ -7,10 +7,12 @@ Integers are as the machine stores them: int8. A tensor that ONNX calls uint8 is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Shape = tuple[int, int, int, int]
 Pair = tuple[int, int]

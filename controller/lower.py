@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controller.graph import Addition, Concatenation, Convolution, Requantize, Shape, Tensor
 from controller.numerics import addition_constants
@@ -16,6 +16,9 @@ from controller.rescale import rescaling
 from controller.source import SourceNode
 from controller.values import Map, Names, QuantizedConstant, Unfinished, Value, quantization_of
 from controller.window import Window, window_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Lowering = Callable[[Names, SourceNode], Value]
 
@@ -64,7 +67,8 @@ def _matrix(names: Names, node: SourceNode, *, transposed: bool) -> Unfinished:
         raise names.source.refuse(node, f"must read a matrix, not {here.rank} dimensions")
     table, axis = (weights.values, weights.axis) if transposed else (weights.values.T, 1 - weights.axis)
     if table.shape[1] != channels * height * width:
-        raise names.source.refuse(node, f"must have weights for {channels * height * width} inputs, not {table.shape[1]}")
+        inputs = channels * height * width
+        raise names.source.refuse(node, f"must have weights for {inputs} inputs, not {table.shape[1]}")
     if weights.scale.size > 1 and axis != 0:
         raise names.source.refuse(node, "must have a weight scale for each output, not for each input")
     turned = QuantizedConstant(table, weights.scale, weights.zero, 0)

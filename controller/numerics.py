@@ -24,7 +24,8 @@ def quantize(real: Floats, scale: float, zero: int, low: int, high: int) -> Inte
     [3, 5, 255]
     """
     scaled = np.clip(np.asarray(real, np.float32) / np.float32(scale), np.float32(low - zero), np.float32(high - zero))
-    return np.rint(scaled).astype(np.int64) + zero
+    whole: Integers = np.rint(scaled).astype(np.int64)
+    return whole + zero
 
 
 def dequantize(values: NDArray[Any], scale: float, zero: int) -> Floats:
@@ -98,7 +99,8 @@ def matching_scale(
     def magnitude_of(bits: Integers) -> NDArray[Any]:
         scales = bits.astype(np.int32).view(np.float32)
         with np.errstate(over="ignore"):
-            return np.clip(np.rint(magnitudes.astype(np.float32) * scales), *ends)
+            rounded: NDArray[Any] = np.clip(np.rint(magnitudes.astype(np.float32) * scales), *ends)
+        return rounded
 
     def first_bits_above(bound: NDArray[Any]) -> Integers:
         below = np.full(magnitudes.shape, -1, np.int64)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controller.graph import Pool, Requantize, SequentialAverage, Tensor
 from controller.numerics import average_results, matching_scale
 from controller.rescale import rescaling
-from controller.source import SourceNode
 from controller.values import Names, Unfinished, quantization_of
 from controller.window import Window, window_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from controller.source import SourceNode
 
 
 def max_pool(names: Names, node: SourceNode) -> Unfinished:
@@ -54,7 +58,8 @@ def average_pool(names: Names, node: SourceNode) -> Unfinished:
 
     def build(result: Tensor, _low: float, _high: float) -> Pool:
         kinds = sorted(set(divisors.reshape(-1).tolist()))
-        found = [_average(source, result, prod(window.kernel), kind, np.unique(counts[divisors == kind])) for kind in kinds]
+        taps = prod(window.kernel)
+        found = [_average(source, result, taps, kind, np.unique(counts[divisors == kind])) for kind in kinds]
         forms = tuple(form for form in found if form is not None)
         exact = len(forms) == len(kinds)
         return Pool(
@@ -74,7 +79,8 @@ def valid_taps(source: Tensor, window: Window) -> NDArray[np.int64]:
         starts = np.arange(window.size[axis]) * window.strides[axis] - window.pads[axis]
         taps = starts[:, None] + np.arange(window.kernel[axis])[None, :] * window.dilations[axis]
         sides.append(((taps >= 0) & (taps < source.shape[2 + axis])).sum(axis=1))
-    return np.multiply.outer(sides[0], sides[1]).astype(np.int64)
+    counts: NDArray[np.int64] = np.multiply.outer(sides[0], sides[1])
+    return counts
 
 
 def _whole_average(node: SourceNode, source: Tensor, rank: int, window: Window) -> Unfinished:

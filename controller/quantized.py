@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,9 @@ from controller.graph import (
 )
 from controller.refusal import ModelError
 from controller.values import quantization_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Stored = NDArray[np.int8]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from controller.values import (
     quantization_of,
     stored,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PASSED_THROUGH = ("Identity", "Dropout")
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controller.graph import Node, Shape, Tensor
 from controller.numerics import quantize
-from controller.source import Source, SourceNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from controller.source import Source, SourceNode
 
 
 @dataclass(frozen=True, eq=False)

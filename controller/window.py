@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from controller.graph import Pair, Shape, Tensor
-from controller.source import Source, SourceNode
+if TYPE_CHECKING:
+    from controller.graph import Pair, Shape, Tensor
+    from controller.source import Source, SourceNode
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Array = NDArray[np.float32]
 Weights = dict[str, Array]
@@ -35,7 +38,8 @@ class Tape:
         weights = self.weights[f"{name}.weights"]
         outputs, inputs, kernel, _ = weights.shape
         if inputs == 1 and source.shape[1] == outputs > 1:
-            return np.einsum("nchwij,cij->nchw", _taps(source, kernel), weights[:, 0], optimize=True) + self._bias(name)
+            spread: Array = np.einsum("nchwij,cij->nchw", _taps(source, kernel), weights[:, 0], optimize=True)
+            return spread + self._bias(name)
         taps = _taps(source, kernel).transpose(0, 2, 3, 1, 4, 5).reshape(-1, inputs * kernel * kernel)
         sums = (taps @ weights.reshape(outputs, -1).T).reshape(*source.shape[:1], *source.shape[2:], outputs)
         return sums.transpose(0, 3, 1, 2) + self._bias(name)
@@ -49,7 +53,8 @@ class Tape:
         if inputs == 1 and source.shape[1] == outputs > 1:
             taps = _taps(source, kernel)
             self.gradients[f"{name}.weights"] = np.einsum("nchwij,nchw->cij", taps, slope, optimize=True)[:, None]
-            return np.einsum("nchwij,cij->nchw", _taps(slope, kernel), turned[:, 0], optimize=True)
+            below: Array = np.einsum("nchwij,cij->nchw", _taps(slope, kernel), turned[:, 0], optimize=True)
+            return below
         taps = _taps(source, kernel).transpose(0, 2, 3, 1, 4, 5).reshape(-1, inputs * kernel * kernel)
         rows = slope.transpose(0, 2, 3, 1).reshape(-1, outputs)
         self.gradients[f"{name}.weights"] = (rows.T @ taps).reshape(weights.shape)

@@ -39,22 +39,27 @@ class QdqModel:
 
     @property
     def kind(self) -> type[np.uint8 | np.int8]:
+        """The type of activations."""
         return np.uint8 if self.unsigned else np.int8
 
     def zero_point(self) -> int:
+        """Any zero point."""
         return int(self.rng.integers(0, 256)) - (0 if self.unsigned else 128)
 
     def constant(self, values: NDArray[Any] | np.generic) -> str:
+        """An initializer."""
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
-    def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
+    def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:  # noqa: ANN401 - as ONNX has them
+        """The result of an operator."""
         name = f"{kind}{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [f"{name}_out"], name=name, **attributes))
         return f"{name}_out"
 
     def quantized(self, real: str, scale: float, zero: int) -> str:
+        """A value quantized and dequantized."""
         names = [self.constant(np.float32(scale)), self.constant(self.kind(zero))]
         integers = self.node("QuantizeLinear", [real, *names])
         dequantized = self.node("DequantizeLinear", [integers, *names])
@@ -62,6 +67,7 @@ class QdqModel:
         return dequantized
 
     def input(self, shape: list[int | str], scale: float | None = None, zero: int | None = None) -> str:
+        """An input, quantized."""
         name = f"x{len(self.inputs)}"
         self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         scale = float(self.rng.uniform(0.005, 0.05)) if scale is None else scale
@@ -85,11 +91,13 @@ class QdqModel:
         ]
 
     def output(self, real: str, scale: float | None = None, zero: int | None = None) -> None:
+        """Make a value, quantized, an output."""
         scale = float(self.rng.uniform(0.02, 0.2)) if scale is None else scale
         name = self.quantized(real, scale, self.zero_point() if zero is None else zero)
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
 
     def save(self, path: Path) -> Path:
+        """Write the model to a file."""
         graph = helper.make_graph(self.nodes, "model", self.inputs, self.outputs, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
         onnx.save(onnx.shape_inference.infer_shapes(model), path)
