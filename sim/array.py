@@ -1,0 +1,41 @@
+"""The systolic array: a word of activations in, a sum for each column out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["array_sums"]
+
+
+def array_sums(words: NDArray[np.int8], weights: NDArray[np.int8]) -> NDArray[np.int32]:
+    """What the passes of a command add to the accumulator, modulo 2^32.
+
+    Parameters
+    ----------
+    words
+        Activations of shape (passes, pixels, rows).
+    weights
+        A tile for each pass, of shape (passes, rows, cols).
+
+    Returns
+    -------
+    NDArray
+        Sums of shape (pixels, cols).
+
+    Examples
+    --------
+    Two passes of one pixel, two rows and two columns:
+
+    >>> words = np.array([[[1, 2]], [[3, -128]]], np.int8)
+    >>> weights = np.array([[[1, 0], [10, 1]], [[0, 1], [0, -128]]], np.int8)
+    >>> array_sums(words, weights).tolist()
+    [[21, 16389]]
+    """
+    # Products and sums of a tile are exact in 64 bits; the accumulator keeps the low 32.
+    exact = np.matmul(words.astype(np.int64), weights.astype(np.int64)).sum(axis=0)
+    return exact.astype(np.int32)
