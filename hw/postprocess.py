@@ -1,0 +1,222 @@
+"""The engine for what leaves: drains sums or reduces windows, and writes requantized rows."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, ResetSignal, Signal, unsigned
+from amaranth.hdl import Assert
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.commands import Commands
+from hw.depthwise import Depthwise
+from hw.float32 import FLOAT
+from hw.ports import ReadPort, WritePort
+from hw.requantize import Requantize
+from hw.stream import Stream
+from hw.walker import Walker
+from spec.isa import Mode
+
+__all__ = ["DrainPort", "Postprocess"]
+
+#: Words of an output block's table: 8 bytes for each of ``cols`` channels, ``rows`` = ``cols`` bytes a word.
+TABLE_WORDS = 8
+#: Stages between an address and its word in the scratchpad's register.
+READ_STAGES = 3
+
+
+class DrainPort(wiring.Signature):
+    """A reader of the accumulator.
+
+    Members
+    -------
+    valid : Out(1)
+        A row is asked for in this cycle.
+    half : Out(1), row : Out
+        Its half, and its place in it.
+    sums : In(Commands.sums)
+        The row asked for in the cycle before.
+    """
+
+    def __init__(self, config):
+        super().__init__({
+            "valid": Out(1),
+            "half": Out(1),
+            "row": Out(ceil_log2(config.half_rows)),
+            "sums": In(Commands(config).sums),
+        })
+
+
+class Postprocess(wiring.Component):
+    """Runs one command of the post queue at a time.
+
+    Timing is that of ``post`` in docs/machine.md. A row in mode ARRAY begins when its addend is read; its sums are read
+    from the accumulator later, just in time to meet the way of a window's totals, so that nothing has to wait.
+
+    ::
+
+        cycle from a row's last address   0        3     4      5         5+30    5+31
+                                          address  word  term   totals..  write   in the bank
+                                          addend   word  drain  sums..
+
+    Parameters
+    ----------
+    config : Config
+        The machine.
+
+    Members
+    -------
+    start : In(1), payload : In(Commands.post)
+        Take this command in this cycle; only when ready.
+    ready : Out(1)
+        Idle: a command can be taken in this cycle.
+    finish : Out(1)
+        The command's last word is written into its bank in this cycle.
+    read : Out(ReadPort)
+        Tables, tap weights, taps, addends.
+    drain : Out(DrainPort)
+        Rows of sums.
+    write : Out(WritePort)
+        Rows of activations.
+    """
+
+    def __init__(self, *, config):
+        self.config = config
+        super().__init__({
+            "start": In(1),
+            "payload": In(Commands(config).post),
+            "ready": Out(1),
+            "finish": Out(1),
+            "read": Out(ReadPort(config)),
+            "drain": Out(DrainPort(config)),
+            "write": Out(WritePort(config)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        c, k = self.config, Commands(self.config)
+
+        m.submodules.stream = stream = Stream(config=c, taps_innermost=True)
+        m.submodules.addends = addends = Walker(config=c)
+        m.submodules.rows = rows = Walker(config=c)
+        m.submodules.outputs = outputs = Walker(config=c)
+        m.submodules.depthwise = depthwise = Depthwise(config=c)
+        command = Signal(k.post)
+        with m.If(self.start):
+            m.d.sync += command.eq(self.payload)
+        m.d.comb += [stream.window.eq(self.payload.window), addends.range.eq(self.payload.addend)]
+        m.d.comb += [rows.range.eq(self.payload.output), outputs.range.eq(self.payload.output)]
+        m.d.comb += [unit.load.eq(self.start) for unit in (stream, addends, rows, outputs)]
+        m.d.comb += [depthwise.start.eq(self.start), depthwise.mode.eq(command.mode), depthwise.pad.eq(stream.pad)]
+
+        # Issue: what is asked for in this cycle, and what it will be when it is here.
+        table, weights, tap, row = Signal(), Signal(), Signal(), Signal()
+        pointer, left = Signal(k.address_width), Signal(unsigned(max(len(command.taps), ceil_log2(TABLE_WORDS + 1))))
+        adding, ended = Signal(), Signal()
+        flow = Signal(READ_STAGES + Depthwise.latency + Requantize.latency)
+        with m.FSM() as fsm:
+            with m.State("IDLE"):
+                m.d.comb += self.ready.eq(1)
+                m.d.sync += [pointer.eq(self.payload.constants), left.eq(TABLE_WORDS)]
+                with m.If(self.start):
+                    m.next = "TABLE"
+            with m.State("TABLE"):
+                m.d.comb += table.eq(1)
+                m.d.sync += [pointer.eq(pointer + 1), left.eq(left - 1)]
+                with m.If(left == 1):
+                    m.d.sync += [pointer.eq(command.weights), left.eq(command.taps)]
+                    m.next = "TURN"
+                    with m.If((command.mode == Mode.DEPTHWISE) & command.taps.any()):
+                        m.next = "WEIGHTS"
+            with m.State("WEIGHTS"):
+                m.d.comb += weights.eq(1)
+                m.d.sync += [pointer.eq(pointer + 1), left.eq(left - 1)]
+                with m.If(left == 1):
+                    m.next = "TURN"
+            # The last weights must be in their memory before the first tap asks for its own.
+            with m.State("TURN"):
+                with m.If(command.mode == Mode.ARRAY):
+                    m.next = "SUMS"
+                with m.Else():
+                    m.next = "WINDOWS"
+            with m.State("SUMS"):
+                m.d.comb += row.eq(1)
+                with m.If(rows.done):
+                    m.next = "DRAIN"
+            with m.State("WINDOWS"):
+                m.d.comb += [tap.eq(~adding), row.eq(adding | (stream.last & ~command.residual))]
+                with m.If(adding):
+                    m.d.sync += adding.eq(0)
+                    with m.If(ended):
+                        m.next = "DRAIN"
+                with m.Elif(stream.last):
+                    m.d.sync += [adding.eq(command.residual), ended.eq(stream.done)]
+                    with m.If(stream.done & ~command.residual):
+                        m.next = "DRAIN"
+            with m.State("DRAIN"):
+                with m.If(self.finish):
+                    m.next = "IDLE"
+        addend = row & command.residual
+        m.d.comb += [
+            stream.step.eq(tap),
+            rows.step.eq(row),
+            addends.step.eq(addend),
+            self.read.valid.eq(table | weights | addend | (tap & ~stream.padded)),
+            self.read.address.eq(Mux(table | weights, pointer, Mux(tap, stream.address, addends.address))),
+        ]
+
+        # Arrival: the word is there, and goes where it was asked for.
+        issued = Cat(table, weights, tap, tap & stream.last, stream.padded)
+        arriving = Signal(len(issued) * READ_STAGES)
+        m.d.sync += arriving.eq(Cat(arriving[len(issued) :], issued))
+        table_here, weights_here, tap_here, last_here, padded_here = arriving[: len(issued)]
+        constants = Signal(64 * c.cols)
+        word = self.read.data.as_value()
+        with m.If(table_here):
+            m.d.sync += constants.eq(Cat(constants[len(word) :], word))
+        m.d.comb += [
+            depthwise.load.eq(weights_here),
+            depthwise.tap.eq(tap_here),
+            depthwise.last.eq(last_here),
+            depthwise.padded.eq(padded_here),
+            depthwise.word.eq(self.read.data),
+        ]
+
+        # Rows: bit i of the flow is a row whose last address was i + 1 cycles ago. Sums and totals come together.
+        m.d.sync += flow.eq(Cat(row, flow))
+        meeting = READ_STAGES + Depthwise.latency - 1
+        summing = command.mode == Mode.ARRAY
+        m.d.comb += [self.drain.valid.eq(flow[meeting - 1] & summing), self.drain.half.eq(command.half)]
+        with m.If(self.start):
+            m.d.sync += self.drain.row.eq(0)
+        with m.Elif(self.drain.valid):
+            m.d.sync += self.drain.row.eq(self.drain.row + 1)
+        waiting = Signal(len(word) * Depthwise.latency)
+        with m.If(command.residual):
+            m.d.sync += waiting.eq(Cat(waiting[len(word) :], word))
+
+        for index in range(c.cols):
+            m.submodules[f"lane_{index}"] = lane = Requantize(config=c)
+            m.d.comb += [
+                lane.value.eq(Mux(summing, self.drain.sums[index], depthwise.totals[index])),
+                lane.addend.eq(waiting[8 * index : 8 * index + 8]),
+                lane.enable.eq(flow[meeting:]),
+                lane.bias.eq(constants[64 * index : 64 * index + 32]),
+                lane.scale.eq(FLOAT(constants[64 * index + 32 : 64 * index + 64])),
+                lane.residual.eq(command.residual),
+                lane.factors.eq(command.scale),
+                lane.clamp.eq(command.clamp),
+                self.write.data[index].eq(lane.activation),
+            ]
+
+        # The last row is the one behind which nothing flows when nothing more is issued.
+        m.d.comb += [
+            self.write.valid.eq(flow[-1]),
+            self.write.address.eq(outputs.address),
+            outputs.step.eq(self.write.valid),
+        ]
+        m.d.sync += self.finish.eq(fsm.ongoing("DRAIN") & flow[-1] & ~flow[:-1].any())
+
+        with m.If(~ResetSignal()):
+            m.d.sync += Assert(~self.start | self.ready, "a command must start only when the engine is ready")
+        return m

@@ -1,0 +1,321 @@
+"""hw.postprocess against sim.requantize and sim.depthwise, on memories that know no pages."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import cocotb
+import numpy as np
+import pytest
+from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.commands import Commands
+from hw.ports import WritePort
+from hw.postprocess import Postprocess
+from sim.depthwise import reduce_windows
+from sim.requantize import add_residual, requantize
+from spec.config import CONFIGS
+from spec.isa import BOUNDS, CLAMP, KERNEL, SCALE, Mode
+from spec.timing import CONSTANTS_WORDS, POST_ISSUE, POST_LATENCY, POST_TURN, READ_LATENCY, post_time
+from tb.bench import Bench
+
+
+def configuration(rows):
+    """Give the tiny machine with other words."""
+    return replace(CONFIGS["tiny"], rows=rows, cols=rows)
+
+
+class World(wiring.Component):
+    """The engine, a memory of all virtual words, and an accumulator. What was not asked for arrives inverted."""
+
+    def __init__(self, config):
+        self.config = config
+        k = Commands(config)
+        self.rows_bits = (2 * config.half_rows - 1).bit_length()
+        super().__init__({
+            "start": In(1), "payload": In(k.post), "ready": Out(1), "finish": Out(1),
+            "read_valid": Out(1), "read_address": Out(k.address_width), "write": Out(WritePort(config)),
+            "poke_word": In(1), "poke_sums": In(1), "poke_address": In(k.address_width),
+            "poke_data": In(32 * config.cols),
+        })  # fmt: skip
+
+    def elaborate(self, platform):  # noqa: ARG002
+        m = Module()
+        c, k = self.config, Commands(self.config)
+        m.submodules.engine = engine = Postprocess(config=c)
+        wiring.connect(m, wiring.flipped(self.write), engine.write)
+        m.d.comb += [engine.start.eq(self.start), engine.payload.eq(self.payload)]
+        m.d.comb += [self.ready.eq(engine.ready), self.finish.eq(engine.finish)]
+        m.d.comb += [self.read_valid.eq(engine.read.valid), self.read_address.eq(engine.read.address)]
+
+        sums = Cat(engine.drain.row, engine.drain.half)
+        parts = (
+            ("words", 8 * c.rows, 1 << k.address_width, self.poke_word, engine.read.valid, engine.read.address,
+             engine.read.data, READ_LATENCY),
+            ("sums", 32 * c.cols, c.accumulator_rows, self.poke_sums, engine.drain.valid, sums, engine.drain.sums, 1),
+        )  # fmt: skip
+        for name, width, depth, poke, valid, address, data, latency in parts:
+            m.submodules[name] = cells = memory.Memory(shape=unsigned(width), depth=depth, init=[])
+            write, read = cells.write_port(), cells.read_port()
+            m.d.comb += [write.en.eq(poke), write.addr.eq(self.poke_address), write.data.eq(self.poke_data)]
+            m.d.comb += [read.en.eq(1), read.addr.eq(address)]
+            asked = Signal(name=f"{name}_asked")
+            m.d.sync += asked.eq(valid)
+            word = Mux(asked, read.data, ~read.data)
+            for stage in range(1, latency):
+                register = Signal(width, name=f"{name}_{stage}")
+                m.d.sync += register.eq(word)
+                word = register
+            m.d.comb += data.as_value().eq(word)
+        return m
+
+
+class Job:
+    """A command with everything it reads, in virtual memory ``words`` and accumulator ``sums``."""
+
+    def __init__(self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, half=None):  # noqa: PLR0913
+        self.config, self.words, self.sums, self.mode, self.residual = config, words, sums, mode, residual
+        self.rng, self.count = rng, size[0] * size[1]
+        anywhere = lambda: int(rng.integers(0, len(words)))  # noqa: E731
+        fields = {}
+        for word in (KERNEL, BOUNDS, CLAMP):
+            fields |= {f.name: int(rng.integers(f.range[0], f.range[1] + 1)) for f in word.fields}
+        fields |= dict(zip(("kernel_h", "kernel_w"), kernel, strict=True))
+        fields |= {n: int(rng.integers(1, 4)) for n in ("stride_h", "stride_w", "dilation_h", "dilation_w")}
+        fields |= {"blocks": 1, "height": int(rng.integers(1, 30)), "width": int(rng.integers(1, 30))}
+        for side in "ab":
+            fields[f"low_{side}"], fields[f"high_{side}"] = sorted((fields[f"low_{side}"], fields[f"high_{side}"]))
+        pick = lambda word: {f.name: fields[f.name] for f in word.fields if f.name != "opcode"}  # noqa: E731
+        self.clamp = pick(CLAMP)
+        self.window = {
+            "base": anywhere(), **pick(KERNEL), **pick(BOUNDS), "out_height": size[0], "out_width": size[1],
+            "y": int(rng.integers(-5, 6)), "x": int(rng.integers(-5, 6)),
+        }  # fmt: skip
+        stride = lambda: int(rng.integers(0, 1 << 20))  # noqa: E731
+        self.output = {"base": anywhere(), "run": size[1], "stride": stride(), "count": size[0]}
+        # The addend's runs need not be the output's; without a residual they are anything.
+        self.addend = {"base": anywhere(), "run": size[0], "stride": stride(), "count": size[1]}
+        if not residual:
+            self.addend = {"base": anywhere(), "run": 0, "stride": stride(), "count": 0}
+        self.factors = {n: np.float32(rng.uniform(-2, 2)) for n in ("ratio_a", "ratio_b", "fixed")}
+        self.half = int(rng.integers(0, 2)) if half is None else half
+        self.constants, self.weights = anywhere(), anywhere()
+        self.taps = kernel[0] * kernel[1] if mode is Mode.DEPTHWISE else int(rng.integers(0, config.window_taps + 1))
+
+        size_of_sums = {Mode.ARRAY: 2.0**18, Mode.DEPTHWISE: 5000 * self.taps**0.5, Mode.SUM: 90 * np.prod(kernel) ** 0.5,
+                        Mode.MAX: 64}[mode]  # fmt: skip
+        self.bias = rng.integers(-int(size_of_sums), int(size_of_sums), config.cols).astype(np.int32)
+        self.scale = (rng.choice([-1, 1], config.cols) * rng.uniform(0.2, 2, config.cols) * 100 / size_of_sums).astype(
+            np.float32
+        )
+        table = np.stack([self.bias, self.scale.view(np.int32)], 1).tobytes()
+        self.table = np.frombuffer(table, np.int8).reshape(CONSTANTS_WORDS, config.rows)
+
+    def payload(self):
+        bits = {n: int(x.view(np.uint32)) for n, x in self.factors.items()}
+        return {
+            "mode": int(self.mode), "half": self.half, "residual": self.residual, "constants": self.constants,
+            "weights": self.weights, "taps": self.taps, "window": self.window, "addend": self.addend,
+            "output": self.output, "scale": bits, "clamp": self.clamp,
+        }  # fmt: skip
+
+    def lay(self):
+        """The table's words, for the memory: they may overwrite whatever was there."""
+        where = (self.constants + np.arange(CONSTANTS_WORDS)) % len(self.words)
+        self.words[where] = self.table
+        return [int(address) for address in where]
+
+    def walk(self, part):
+        return [
+            (part["base"] + i * part["stride"] + j) % len(self.words)
+            for i in range(part["count"]) for j in range(part["run"])
+        ]  # fmt: skip
+
+    def spots(self):
+        """Of each window its taps' addresses, None for padding."""
+        w, rows = self.window, []
+        for oy in range(w["out_height"]):
+            for ox in range(w["out_width"]):
+                taps = []
+                for ky in range(w["kernel_h"]):
+                    for kx in range(w["kernel_w"]):
+                        row = w["y"] + oy * w["stride_h"] + ky * w["dilation_h"]
+                        col = w["x"] + ox * w["stride_w"] + kx * w["dilation_w"]
+                        inside = 0 <= row < w["height"] and 0 <= col < w["width"]
+                        taps.append((w["base"] + row * w["row_stride"] + col) % len(self.words) if inside else None)
+                rows.append(taps)
+        return rows
+
+    def reads(self):
+        """(cycle from start, address) of every read, and the cycle of each row's last one."""
+        words, out, ends = len(self.words), [], []
+        out += [(POST_ISSUE + i, (self.constants + i) % words) for i in range(CONSTANTS_WORDS)]
+        at = POST_ISSUE + CONSTANTS_WORDS
+        if self.mode is Mode.DEPTHWISE:
+            out += [(at + i, (self.weights + i) % words) for i in range(self.taps)]
+            at += self.taps
+        at += POST_TURN
+        addends = self.walk(self.addend)
+        rows = [[]] * self.count if self.mode is Mode.ARRAY else self.spots()
+        for row, taps in enumerate(rows):
+            addend = [addends[row]] if self.residual else []
+            if self.mode is Mode.ARRAY:
+                addend = addend or [None]
+            for address in (*taps, *addend):
+                out += [(at, address)] if address is not None else []
+                at += 1
+            ends.append(at - 1)
+        return out, ends
+
+    def expected(self):
+        """(cycle from start, address, word) of every write's request, one cycle before it is in the bank."""
+        c = self.clamp
+        if self.mode is Mode.ARRAY:
+            value = self.sums[self.half, : self.count]
+        else:
+            pad = np.full(self.config.rows, self.window["pad"], np.int8)
+            taps = np.array([[pad if a is None else self.words[a] for a in taps] for taps in self.spots()])
+            where = (self.weights + np.arange(self.taps)) % len(self.words)
+            value = reduce_windows(taps, self.mode, self.words[where] if self.mode is Mode.DEPTHWISE else None)
+        out = requantize(value, self.bias, self.scale, zero=c["zero_a"], low=c["low_a"], high=c["high_a"])
+        if self.residual:
+            out = add_residual(
+                out, self.words[self.walk(self.addend)], zero=c["zero_b"], low=c["low_b"], high=c["high_b"],
+                unsigned_a=bool(c["unsigned_a"]), unsigned_b=bool(c["unsigned_b"]), **self.factors,
+            )  # fmt: skip
+        ends = self.reads()[1]
+        return [
+            (end + POST_LATENCY - 1, address, word.tolist())
+            for end, address, word in zip(ends, self.walk(self.output), out, strict=True)
+        ]
+
+    def time(self):
+        """The closed formula's finish."""
+        windows = self.window["kernel_h"] * self.window["kernel_w"] + self.residual
+        return post_time(
+            tap_words=self.taps if self.mode is Mode.DEPTHWISE else 0,
+            row_cycles=1 if self.mode is Mode.ARRAY else windows,
+            rows=self.count,
+        )
+
+
+class Play:
+    """A world with random contents."""
+
+    def __init__(self, dut):
+        self.config = configuration(int(os.environ["ROWS"]))
+        self.dut, self.bench = dut, Bench(dut, World(self.config))
+        self.rng = np.random.default_rng(self.bench.seed)
+        k, c = Commands(self.config), self.config
+        self.words = self.rng.integers(-128, 128, (1 << k.address_width, c.rows)).astype(np.int8)
+        self.sums = self.rng.integers(-(2**19), 2**19, (2, c.half_rows, c.cols)).astype(np.int32)
+        # One sum in eight is from the whole range.
+        wild = self.rng.random(self.sums.shape) < 0.125
+        self.sums[wild] = self.rng.integers(-(2**31), 2**31, int(wild.sum()))
+
+    async def begin(self):
+        for name in ("start", "poke_word", "poke_sums"):
+            self.bench.set(name, 0)
+        await self.bench.reset()
+        await self.poke("poke_word", range(len(self.words)), self.words)
+        await self.poke("poke_sums", range(2 * self.config.half_rows), self.sums.reshape(-1, self.config.cols))
+
+    async def poke(self, kind, addresses, data):
+        self.bench.set(kind, 1)
+        for address in addresses:
+            self.dut.poke_address.value = address
+            self.dut.poke_data.value = int.from_bytes(data[address].tobytes(), "little")
+            await self.bench.tick()
+        self.bench.set(kind, 0)
+
+    def job(self, mode, **shape):
+        return Job(self.rng, self.config, self.words, self.sums, mode, **shape)
+
+    async def run(self, job):
+        """Run a command; every read, every write and the finish must come when and as promised."""
+        dut, where = self.dut, f"{job.mode.name} residual {job.residual} {job.window}"
+        await self.poke("poke_word", job.lay(), self.words)
+        self.bench.set("payload", job.payload())
+        self.bench.set("start", 1)
+        reads, writes, cycle, finish = [], [], 0, None
+        while finish is None:
+            await self.bench.tick()
+            assert int(dut.ready.value) == (cycle == 0), f"{where}: ready in cycle {cycle}"
+            if int(dut.read_valid.value):
+                reads.append((cycle, int(dut.read_address.value)))
+            if int(dut.write__valid.value):
+                word = int(dut.write__data.value).to_bytes(self.config.rows, "little")
+                writes.append((cycle, int(dut.write__address.value), np.frombuffer(word, np.int8).tolist()))
+            if int(dut.finish.value):
+                finish = cycle
+            if cycle == 0:
+                self.bench.set("start", 0)
+                # What was offered with the start may be gone in the next cycle.
+                dut.payload.value = self.bench.random.getrandbits(len(dut.payload))
+            cycle += 1
+            assert cycle <= job.time() + 10, f"{where}: no finish"
+        for kind, mine, theirs in (("read", reads, job.reads()[0]), ("write", writes, job.expected())):
+            for index, (got, want) in enumerate(zip(mine, theirs, strict=False)):
+                assert got == want, (
+                    f"{where}: {kind} {index} must be {want}, not {got}; "
+                    f"repeat: make test UNIT=postprocess SEED={self.bench.seed}"
+                )
+            assert len(mine) == len(theirs), f"{where}: {len(theirs)} {kind}s, not {len(mine)}"
+        assert finish == job.time(), f"{where}: finish must be {job.time()}, not {finish}"
+        return len(writes)
+
+
+@cocotb.test()
+async def agrees_with_the_model_in_the_promised_cycles(dut):
+    play = Play(dut)
+    await play.begin()
+    half, taps, rows = play.config.half_rows, play.config.window_taps, 0
+    for residual in (0, 1):
+        for size in ((1, 1), (1, 2), (5, 7), (1, half), (half, 1), (8, half // 8)):
+            for side in (0, 1):
+                rows += await play.run(play.job(Mode.ARRAY, size=size, residual=residual, half=side))
+        for mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX):
+            for kernel in ((1, 1), (1, 2), (2, 1), (3, 3), (5, 5), (taps, 1), (1, taps)):
+                for size in ((1, 1), (3, 4)):
+                    rows += await play.run(play.job(mode, kernel=kernel, size=size, residual=residual))
+    # Modes follow each other in any order.
+    for _ in range(60):
+        kernel = tuple(int(x) for x in play.rng.integers(1, 8, 2))
+        size = tuple(int(x) for x in play.rng.integers(1, 9, 2))
+        mode = Mode(int(play.rng.integers(0, 4)))
+        rows += await play.run(play.job(mode, kernel=kernel, size=size, residual=int(play.rng.integers(0, 2))))
+    dut._log.info("%d rows agree", rows)  # noqa: SLF001
+
+
+@cocotb.test()
+async def forgets_everything_on_reset(dut):
+    play = Play(dut)
+    await play.begin()
+    for mode in Mode:
+        for after in (1, 5, 12, 20, 40, 60, 75):
+            job = play.job(mode, kernel=(3, 3), size=(5, 7), residual=1)
+            play.bench.set("payload", job.payload())
+            play.bench.set("start", 1)
+            await play.bench.tick()
+            play.bench.set("start", 0)
+            await play.bench.tick(after)
+            await play.bench.reset(1)
+            for _ in range(POST_LATENCY + 3):
+                await play.bench.tick()
+                seen = [int(getattr(dut, n).value) for n in ("ready", "finish", "read_valid", "write__valid")]
+                assert seen == [1, 0, 0, 0], f"{mode.name}, reset after {after} cycles: {seen}"
+        await play.run(play.job(mode, kernel=(3, 3), size=(5, 7), residual=1))
+
+
+@pytest.mark.parametrize("rows", [2, 4])
+def test_postprocess(simulate, rows):
+    simulate(World(configuration(rows)), environment={"ROWS": str(rows)})
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("rows", [8, 16, 32])
+def test_postprocess_of_wider_machines(simulate, rows):
+    simulate(World(configuration(rows)), environment={"ROWS": str(rows)})
