@@ -1,0 +1,156 @@
+"""Slots and virtual windows: which buffer, or slice of one, is bound where while the commands go by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controller.commands import Command
+from controller.layout import Buffer
+from controller.place import Placement
+from controller.refusal import ModelError
+from spec.config import Config
+from spec.isa import Opcode, TensorClass
+from spec.program import Instruction
+
+_NEVER = 1 << 60
+
+
+@dataclass
+class Bound:
+    """A slot's buffer: its pages `first` .. `first + pages - 1` lie in the window."""
+
+    buffer: Buffer
+    window: int
+    first: int
+    pages: int
+
+
+class Binder:
+    """Binds ahead of use. The slot whose buffer is needed last makes room.
+
+    Windows of live slots are disjoint. A window whose buffer is dead is free again when another operator runs, as
+    then no page of it is resident under any policy. Windows are handed out in turn, because a virtual page cannot be
+    mapped anew while a command uses its older mapping.
+    """
+
+    def __init__(self, config: Config, commands: Sequence[Command], placement: Placement) -> None:
+        self.config, self.commands, self.placement = config, commands, placement
+        self.slots: list[Bound | None] = [None] * config.slots
+        self.uses: dict[Buffer, list[int]] = {}
+        for index, command in enumerate(commands):
+            for buffer in command.spans:
+                self.uses.setdefault(buffer, []).append(index)
+        self.written: dict[Buffer, set[int]] = {}
+        self._turn = 0
+        self._next: dict[Buffer, int] = dict.fromkeys(self.uses, 0)
+
+    def slot_of(self, buffer: Buffer) -> int:
+        """The slot that a buffer is bound to."""
+        return next(slot for slot, bound in enumerate(self.slots) if bound and bound.buffer is buffer)
+
+    def bound(self, slot: int) -> Bound:
+        """What a slot holds."""
+        found = self.slots[slot]
+        assert found is not None
+        return found
+
+    def next_use(self, buffer: Buffer, index: int) -> int:
+        """The first command from `index` on that names a buffer."""
+        uses, at = self.uses[buffer], self._next[buffer]
+        while at < len(uses) and uses[at] < index:
+            at += 1
+        self._next[buffer] = at
+        return uses[at] if at < len(uses) else _NEVER
+
+    def bind(self, index: int) -> list[Instruction]:
+        """The BINDs that command `index` needs before it."""
+        found: list[Instruction] = []
+        command = self.commands[index]
+        for buffer, (low, high) in command.spans.items():
+            first, end = low // self.config.page_words, (high - 1) // self.config.page_words + 1
+            slot = next((s for s, bound in enumerate(self.slots) if bound and bound.buffer is buffer), None)
+            if slot is not None:
+                bound = self.bound(slot)
+                if bound.first <= first and end <= bound.first + bound.pages:
+                    continue
+            total = buffer.pages(self.config.page_words)
+            limit = self.config.virtual_pages // 8
+            if total > limit:
+                total, first = min(max(limit, end - first), total - first), first
+            else:
+                first = 0
+            found += self._take(index, buffer, first, total, slot)
+        return found
+
+    def wrote(self, buffer: Buffer, intervals: Sequence[tuple[int, int]]) -> None:
+        """Note that pages of a buffer have been written: from now on DRAM has bytes of them."""
+        pages = self.written.setdefault(buffer, set())
+        for first, end in intervals:
+            pages.update(range(first, end))
+
+    def _take(self, index: int, buffer: Buffer, first: int, pages: int, own: int | None) -> list[Instruction]:
+        needed = self.commands[index].spans
+        candidates = [
+            slot for slot, bound in enumerate(self.slots) if bound is None or bound.buffer not in needed
+        ] if own is None else [own]
+        candidates.sort(key=lambda slot: self._staleness(slot, index), reverse=True)
+        for slot in candidates:
+            window = self._window(index, pages, without=slot)
+            if window is not None:
+                return [self._set(slot, Bound(buffer, window, first, pages))]
+        found: list[Instruction] = []
+        for victim in sorted(range(len(self.slots)), key=lambda slot: self._staleness(slot, index), reverse=True):
+            bound = self.slots[victim]
+            if bound is None or bound.buffer in needed or bound.pages == 1:
+                continue
+            found.append(self._set(victim, Bound(bound.buffer, bound.window, bound.first, 1)))
+            window = self._window(index, pages, without=candidates[0])
+            if window is not None:
+                return [*found, self._set(candidates[0], Bound(buffer, window, first, pages))]
+        raise ModelError(
+            f"{buffer.name} does not fit: it needs {pages} virtual pages beside the other operands in "
+            f"{self.config.virtual_pages}; more virtual pages fit it (--set virtual_pages)"
+        )
+
+    def _staleness(self, slot: int, index: int) -> tuple[int, int]:
+        bound = self.slots[slot]
+        if bound is None:
+            return _NEVER + 1, -slot
+        return self.next_use(bound.buffer, index), -slot
+
+    def _window(self, index: int, pages: int, *, without: int) -> int | None:
+        """A free window, the next one in turn."""
+        running = self.commands[index - 1].operator if index else None
+        taken = []
+        for slot, bound in enumerate(self.slots):
+            if bound is None or slot == without:
+                continue
+            last = self.uses[bound.buffer][-1]
+            if last >= index or self.commands[last].operator == running:
+                taken.append((bound.window, bound.window + bound.pages))
+        taken.sort()
+        for start in (self._turn, 0):
+            at = start
+            for low, high in taken:
+                if high <= at:
+                    continue
+                if low >= at + pages:
+                    break
+                at = high
+            if at + pages <= self.config.virtual_pages:
+                return at
+        return None
+
+    def _set(self, slot: int, bound: Bound) -> Instruction:
+        self.slots[slot] = bound
+        self._turn = bound.window + bound.pages
+        buffer = bound.buffer
+        filled = buffer.kind in {TensorClass.WEIGHTS, TensorClass.CONSTANTS, TensorClass.INPUT}
+        written = self.written.get(buffer, set())
+        home = filled or any(page in written for page in range(bound.first, bound.first + bound.pages))
+        return Instruction(Opcode.BIND, {
+            "slot": slot, "tensor_class": int(buffer.kind), "colour": self.placement.colours[buffer],
+            "window": bound.window, "pages": bound.pages, "page": self.placement.pages[buffer] + bound.first,
+            "home": int(home),
+        })  # fmt: skip

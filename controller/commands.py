@@ -1,0 +1,119 @@
+"""COMPUTE commands before slots and registers: what each does, and which words it names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from spec.isa import Mode, Role
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from controller.layout import Buffer, View
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True)
+class Range:
+    """Runs of words of a buffer: `count` runs of `run` words, `stride` apart, from word `offset`."""
+
+    buffer: Buffer
+    offset: int
+    run: int
+    stride: int = 0
+    count: int = 1
+
+    @property
+    def end(self) -> int:
+        """The word after its last."""
+        return self.offset + (self.count - 1) * self.stride + self.run
+
+    def pages(self, page_words: int) -> list[tuple[int, int]]:
+        """The pages that it touches, as disjoint intervals (first, end) in ascending order."""
+        intervals: list[tuple[int, int]] = []
+        for index in range(self.count):
+            start = self.offset + index * self.stride
+            first, end = start // page_words, (start + self.run - 1) // page_words + 1
+            if intervals and first <= intervals[-1][1]:
+                intervals[-1] = intervals[-1][0], max(end, intervals[-1][1])
+            else:
+                intervals.append((first, end))
+        return intervals
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """One COMPUTE.
+
+    `kernel`, `bounds`, `scale` and `clamp` are the fields of the registers of those names; `scale` and `clamp` are
+    None where the sums are not complete. `y` and `x` are those of COMPUTE.
+    """
+
+    operator: int
+    mode: Mode
+    first: bool
+    last: bool
+    height: int
+    width: int
+    y: int
+    x: int
+    kernel: Mapping[str, int]
+    bounds: Mapping[str, int]
+    scale: Mapping[str, int] | None
+    clamp: Mapping[str, int] | None
+    operands: Mapping[Role, Range]
+
+    @property
+    def residual(self) -> bool:
+        """Whether it adds a second operand."""
+        return Role.RESIDUAL in self.operands
+
+    @cached_property
+    def spans(self) -> dict[Buffer, tuple[int, int]]:
+        """For each buffer the words (first, end) between which its operands lie."""
+        spans: dict[Buffer, tuple[int, int]] = {}
+        for operand in self.operands.values():
+            low, high = spans.get(operand.buffer, (operand.offset, operand.end))
+            spans[operand.buffer] = min(low, operand.offset), max(high, operand.end)
+        return spans
+
+
+def count_pages(ranges: Iterable[Range], page_words: int) -> int:
+    """Different pages that ranges touch together."""
+    by_buffer: dict[Buffer, list[Range]] = {}
+    for one in ranges:
+        by_buffer.setdefault(one.buffer, []).append(one)
+    total = 0
+    for some in by_buffer.values():
+        end = 0
+        for low, high in sorted(interval for one in some for interval in one.pages(page_words)):
+            total += max(0, high - max(low, end))
+            end = max(end, high)
+    return total
+
+
+def output_range(view: View, image: int, rows: tuple[int, int], columns: tuple[int, int], block: int) -> Range:
+    """The words of a tile of one block of a view: a run for each row."""
+    return Range(
+        view.buffer, view.word(image, rows[0], block, columns[0]), columns[1] - columns[0], view.row_stride,
+        rows[1] - rows[0],
+    )  # fmt: skip
+
+
+def input_range(view: View, image: int, rows: tuple[int, int], columns: tuple[int, int], blocks: tuple[int, int]) -> Range:
+    """Words that hold a tile of some blocks of a view, its first word the tile's first pixel.
+
+    Where neither columns nor blocks can be told apart by one stride, the runs take the columns between as well.
+    """
+    height, width, count = rows[1] - rows[0], columns[1] - columns[0], blocks[1] - blocks[0]
+    start = view.word(image, rows[0], blocks[0], columns[0])
+    if count == 1:
+        if width == view.row_stride:
+            return Range(view.buffer, start, height * width)
+        return Range(view.buffer, start, width, view.row_stride, height)
+    run = (count - 1) * view.width + width
+    if run == view.row_stride:
+        return Range(view.buffer, start, height * run)
+    if count == view.blocks and width * 2 < view.width and height * count < 4096:
+        return Range(view.buffer, start, width, view.width, height * count)
+    return Range(view.buffer, start, run, view.row_stride, height)

@@ -1,0 +1,127 @@
+"""A quantized graph in, a program and its DRAM image out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.arrange import arrange
+from controller.emit import emit
+from controller.graph import Graph
+from controller.layout import Buffer, Bytes, View, pack_map, unpack_map
+from controller.place import Placement, place
+from controller.tile import Tiled, tile
+from controller.window_tiles import constants_table, constants_words
+from spec.config import Config
+from spec.isa import TensorClass
+from spec.program import Instruction, assemble
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A program and all that is needed to run it.
+
+    Parameters
+    ----------
+    graph, config
+        What it computes, and on which machine.
+    tiled
+        Its operators as they are cut.
+    instructions, program
+        The instructions after the header, and all bytes.
+    image
+        DRAM from page 0: parameters in place, everything else zero.
+    placement
+        Where every buffer lies.
+    views
+        Where every input and output lies, by tensor name.
+    """
+
+    graph: Graph
+    config: Config
+    tiled: tuple[Tiled, ...]
+    instructions: tuple[Instruction, ...]
+    program: bytes
+    image: NDArray[np.uint8]
+    placement: Placement
+    views: Mapping[str, View]
+
+    @property
+    def macs(self) -> int:
+        """Multiplications by a weight that the network asks for."""
+        return self.graph.macs
+
+    def load(self, stored: Mapping[str, Bytes]) -> NDArray[np.uint8]:
+        """The image with inputs in place; `stored` are integers by ONNX input name, as `quantize_inputs` makes them."""
+        dram = self.image.copy()
+        for port in self.graph.inputs:
+            view = self.views[port.tensor.name]
+            packed = pack_map(view, self.config.rows, stored[port.name], port.tensor.zero)
+            self.words(dram, view.buffer)[:] = packed
+        return dram
+
+    def outputs(self, dram: NDArray[np.uint8]) -> dict[str, Bytes]:
+        """Stored integers of the outputs by ONNX name, from DRAM after a run."""
+        found = {}
+        for port in self.graph.outputs:
+            view = self.views[port.tensor.name]
+            found[port.name] = unpack_map(view, self.config.rows, self.words(dram, view.buffer))
+        return found
+
+    def words(self, dram: NDArray[np.uint8], buffer: Buffer) -> Bytes:
+        """A buffer's words in DRAM, (words, rows), as a view."""
+        start = self.placement.pages[buffer] * self.config.page_bytes
+        return dram[start : start + buffer.words * self.config.rows].view(np.int8).reshape(-1, self.config.rows)
+
+
+def compile_graph(
+    graph: Graph, config: Config, *, progress: Callable[[str], None] | None = None
+) -> Compiled:
+    """Compile a graph for a machine.
+
+    Parameters
+    ----------
+    graph, config
+        The network and the machine.
+    progress
+        Called with the name of each operator before it is cut.
+
+    Raises
+    ------
+    ModelError
+        If an operator does not fit.
+    """
+    arrangement = arrange(graph, config)
+    page = config.page_words
+    sizes = [-(-constants_words(operator) // page) * page for operator in arrangement.operators]
+    constants = Buffer("constants", TensorClass.CONSTANTS, sum(sizes))
+    tiled = []
+    for index, operator in enumerate(arrangement.operators):
+        if progress:
+            progress(operator.name)
+        tiled.append(tile(operator, index, config, constants, sum(sizes[:index])))
+    buffers = [buffer for buffer in _buffers(constants, tiled, arrangement.views) if buffer.words]
+    commands = [command for one in tiled for command in one.commands]
+    placement = place(buffers, commands, config)
+    instructions = emit(commands, placement, config)
+    compiled = Compiled(
+        graph, config, tuple(tiled), tuple(instructions), assemble(config, instructions),
+        np.zeros(placement.total * config.page_bytes, np.uint8), placement, arrangement.views,
+    )  # fmt: skip
+    for one, size, end in zip(tiled, sizes, np.cumsum(sizes), strict=True):
+        table = constants_table(one.operator, config.rows)
+        start = int(end) - size
+        compiled.words(compiled.image, constants)[start : start + len(table)] = table
+        if one.weights is not None and one.words is not None:
+            compiled.words(compiled.image, one.weights)[:] = one.words
+    return compiled
+
+
+def _buffers(constants: Buffer, tiled: list[Tiled], views: Mapping[str, View]) -> Iterator[Buffer]:
+    """Every buffer once: parameters first, then maps in order of use."""
+    maps = [view.buffer for one in tiled for view in one.operator.views] + [view.buffer for view in views.values()]
+    parameters = [constants, *(one.weights for one in tiled if one.weights is not None)]
+    yield from dict.fromkeys([*parameters, *maps])

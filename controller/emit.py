@@ -1,0 +1,123 @@
+"""Commands as instructions: registers that change, bindings ahead of use, stores and releases behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from controller.bind import Binder
+from controller.commands import Command, Range
+from controller.layout import Buffer
+from controller.place import Placement
+from spec.config import Config
+from spec.isa import COMPUTE, NEVER, Opcode, Role
+from spec.program import Instruction
+
+_OPERATORS = 1 << next(field.width for field in COMPUTE.fields if field.name == "operator")
+_LONGEST_RUN = (1 << 20) - 1
+
+
+def emit(commands: Sequence[Command], placement: Placement, config: Config) -> list[Instruction]:
+    """The instructions of a program, END included.
+
+    A page is stored when the last command of its operator that writes it is followed by one more command, so that
+    the front end has something to run ahead with while the page is waited for; a buffer is released after that.
+    """
+    return list(_Emitter(commands, placement, config).instructions())
+
+
+class _Emitter:
+    def __init__(self, commands: Sequence[Command], placement: Placement, config: Config) -> None:
+        self.commands, self.config = commands, config
+        self.binder = Binder(config, commands, placement)
+        self.registers: dict[tuple[Opcode, int], Mapping[str, int]] = {}
+        self.complete = _completions(commands, config.page_words)
+        self.pending: list[Instruction] = []
+
+    def instructions(self) -> Iterator[Instruction]:
+        for index, command in enumerate(self.commands):
+            binds = self.binder.bind(index)
+            if binds or (index and command.operator != self.commands[index - 1].operator):
+                yield from self._flush()
+            yield from binds
+            yield from self._set(command)
+            yield Instruction(Opcode.COMPUTE, self._trigger(command))
+            yield from self._flush()
+            self._finish(index, command)
+        yield from self._flush()
+        yield Instruction(Opcode.END, {})
+
+    def _set(self, command: Command) -> Iterator[Instruction]:
+        """Registers whose values differ from what they hold."""
+        wanted: list[tuple[Opcode, int, Mapping[str, int]]] = [
+            (Opcode.OPERAND, role, self._operand(role, operand)) for role, operand in command.operands.items()
+        ]
+        shapes = {
+            Opcode.KERNEL: command.kernel,
+            Opcode.BOUNDS: command.bounds,
+            Opcode.SCALE: command.scale if command.residual else None,
+            Opcode.CLAMP: command.clamp,
+        }
+        wanted += [(opcode, 0, fields) for opcode, fields in shapes.items() if fields is not None]
+        for opcode, role, fields in wanted:
+            if self.registers.get((opcode, role)) != fields:
+                self.registers[opcode, role] = fields
+                yield Instruction(opcode, dict(fields))
+
+    def _operand(self, role: Role, operand: Range) -> dict[str, int]:
+        slot = self.binder.slot_of(operand.buffer)
+        offset = operand.offset - self.binder.bound(slot).first * self.config.page_words
+        return {
+            "slot": slot, "offset": offset, "run": operand.run, "stride": operand.stride if operand.count > 1 else 0,
+            "count": operand.count, "role": int(role), "next_use": NEVER, "pin": 0, "drop": 0,
+        }  # fmt: skip
+
+    def _trigger(self, command: Command) -> dict[str, int]:
+        return {
+            "mode": int(command.mode), "first": int(command.first), "last": int(command.last),
+            "residual": int(command.residual), "operator": command.operator % _OPERATORS,
+            "height": command.height, "width": command.width, "y": command.y, "x": command.x,
+        }  # fmt: skip
+
+    def _finish(self, index: int, command: Command) -> None:
+        """What may follow a command: stores of pages that are complete, releases of buffers that are dead."""
+        if Role.OUTPUT in command.operands:
+            output = command.operands[Role.OUTPUT]
+            self.binder.wrote(output.buffer, output.pages(self.config.page_words))
+        for buffer, pages in self.complete.get(index, {}).items():
+            slot = self.binder.slot_of(buffer)
+            self.pending += self._stores(slot, sorted(pages), self.binder.bound(slot).first)
+        for buffer in command.spans:
+            if self.binder.uses[buffer][-1] == index:
+                self.pending.append(Instruction(Opcode.RELEASE, {"slot": self.binder.slot_of(buffer)}))
+
+    def _stores(self, slot: int, pages: Sequence[int], first: int) -> Iterator[Instruction]:
+        words, most = self.config.page_words, _LONGEST_RUN // self.config.page_words
+        runs: list[list[int]] = []
+        for page in pages:
+            if runs and page == runs[-1][1] and page - runs[-1][0] < most:
+                runs[-1][1] += 1
+            else:
+                runs.append([page, page + 1])
+        for low, end in runs:
+            yield Instruction(Opcode.STORE, {
+                "slot": slot, "offset": (low - first) * words, "run": (end - low) * words, "stride": 0, "count": 1,
+            })  # fmt: skip
+
+    def _flush(self) -> Iterator[Instruction]:
+        yield from self.pending
+        self.pending = []
+
+
+def _completions(commands: Sequence[Command], page_words: int) -> dict[int, dict[Buffer, set[int]]]:
+    """For each command, the pages that no later command of its operator writes."""
+    last: dict[tuple[int, Buffer, int], int] = {}
+    for index, command in enumerate(commands):
+        output = command.operands.get(Role.OUTPUT)
+        if output is not None:
+            for first, end in output.pages(page_words):
+                for page in range(first, end):
+                    last[command.operator, output.buffer, page] = index
+    complete: dict[int, dict[Buffer, set[int]]] = {}
+    for (_, buffer, page), index in last.items():
+        complete.setdefault(index, {}).setdefault(buffer, set()).add(page)
+    return complete

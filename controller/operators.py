@@ -1,0 +1,90 @@
+"""Operators as the machine runs them: a window over one view, a requantization, perhaps a second operand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spec.isa import Mode
+    from controller.layout import View
+    from controller.graph import Pair, Requantize
+    from numpy.typing import NDArray
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Residual:
+    """A second operand, added after requantization; constants as in SCALE and CLAMP.
+
+    `differing` counts the pairs of integers for which the machine's order of float32 operations gives another
+    result than the network's.
+    """
+
+    view: View
+    fixed: float
+    ratio_a: float
+    ratio_b: float
+    zero: int
+    low: int
+    high: int
+    unsigned_a: bool
+    unsigned_b: bool
+    differing: int
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """One operator.
+
+    Parameters
+    ----------
+    name
+        The ONNX node that it comes from.
+    mode
+        The engine: ARRAY or one of the window modes.
+    source, result
+        What it reads and writes.
+    kernel, strides, dilations
+        The window.
+    pads
+        Rows above and columns left of the map; those below and right follow from the result's size.
+    pad
+        The lane value outside the map.
+    forms
+        Requantizations, one entry for each channel of `result`.
+    which
+        The form of each output position, (height, width); None where there is one form.
+    weights, groups
+        (outputs, inputs / groups, kernel height, kernel width), or None.
+    residual
+        The second operand, if any.
+    macs
+        Multiplications by a weight that the network asks for.
+    exact
+        Whether it gives the network's integers for every input, a residual aside.
+    """
+
+    name: str
+    mode: Mode
+    source: View
+    result: View
+    kernel: Pair
+    strides: Pair
+    dilations: Pair
+    pads: Pair
+    pad: int
+    forms: tuple[Requantize, ...]
+    which: NDArray[np.int64] | None = None
+    weights: NDArray[np.int8] | None = None
+    groups: int = 1
+    residual: Residual | None = None
+    macs: int = 0
+    exact: bool = True
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Every feature map that it touches."""
+        return (self.source, self.result, *([self.residual.view] if self.residual else []))

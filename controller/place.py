@@ -1,0 +1,96 @@
+"""DRAM pages and colours of every buffer, before anything is bound."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from controller.commands import Command
+from controller.layout import Buffer
+from spec.config import Config
+from spec.isa import Role
+
+#: How much it costs if two operands of a command lie in one bank; pairs that are not here cost nothing, because the
+#: same engine uses both, one after the other.
+_CONFLICTS = {
+    frozenset({Role.INPUT, Role.WEIGHTS}): 8,
+    frozenset({Role.INPUT, Role.CONSTANTS}): 3,
+    frozenset({Role.WEIGHTS, Role.CONSTANTS}): 3,
+    frozenset({Role.INPUT, Role.RESIDUAL}): 3,
+    frozenset({Role.WEIGHTS, Role.RESIDUAL}): 3,
+    frozenset({Role.INPUT, Role.OUTPUT}): 2,
+    frozenset({Role.WEIGHTS, Role.OUTPUT}): 2,
+    frozenset({Role.RESIDUAL, Role.OUTPUT}): 2,
+    frozenset({Role.CONSTANTS, Role.OUTPUT}): 1,
+}
+#: The next operator's weights arrive while this one's outputs are written.
+_ARRIVAL = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """First DRAM page and bank to try first for every buffer, and all pages together."""
+
+    pages: dict[Buffer, int]
+    colours: dict[Buffer, int]
+    total: int
+
+
+def place(buffers: Sequence[Buffer], commands: Sequence[Command], config: Config) -> Placement:
+    """Pages one after the other, in the order given; colours so that what is used together lies in different banks."""
+    pages, at = {}, 0
+    for buffer in buffers:
+        pages[buffer] = at
+        at += buffer.pages(config.page_words)
+    return Placement(pages, _colours(buffers, commands, config), at)
+
+
+def _colours(buffers: Iterable[Buffer], commands: Sequence[Command], config: Config) -> dict[Buffer, int]:
+    costs = _costs(commands)
+    colours: dict[Buffer, int] = {}
+    for buffer in buffers:
+        width = _width(buffer, config)
+
+        def clash(colour: int, buffer: Buffer = buffer, width: int = width) -> int:
+            mine = {(colour + bank) % config.banks for bank in range(width)}
+            return sum(
+                cost * len(mine & {(colours[other] + bank) % config.banks for bank in range(_width(other, config))})
+                for other, cost in costs[buffer].items()
+                if other in colours
+            )
+
+        # Among equals the colours turn, so that buffers without a common operator spread too.
+        order = [(len(colours) + step) % config.banks for step in range(config.banks)]
+        colours[buffer] = min(order, key=clash)
+    return colours
+
+
+def _width(buffer: Buffer, config: Config) -> int:
+    """Banks that its resident pages take, at most a quarter of all."""
+    return max(1, min(config.banks // 4, -(-buffer.pages(config.page_words) // config.bank_frames)))
+
+
+def _costs(commands: Sequence[Command]) -> dict[Buffer, dict[Buffer, int]]:
+    """For each pair of buffers, the dearest conflict of any command."""
+    costs: dict[Buffer, dict[Buffer, int]] = defaultdict(dict)
+
+    def meet(one: Buffer, other: Buffer, cost: int) -> None:
+        if one is not other:
+            costs[one][other] = max(costs[one].get(other, 0), cost)
+            costs[other][one] = costs[one][other]
+
+    seen: set[tuple[int, ...]] = set()
+    for command in commands:
+        key = tuple(id(operand.buffer) for operand in command.operands.values())
+        if key in seen:
+            continue
+        seen.add(key)
+        for one, first in command.operands.items():
+            for other, second in command.operands.items():
+                meet(first.buffer, second.buffer, _CONFLICTS.get(frozenset({one, other}), 0))
+    for before, after in pairwise(commands):
+        if Role.OUTPUT in before.operands and Role.WEIGHTS in after.operands:
+            meet(before.operands[Role.OUTPUT].buffer, after.operands[Role.WEIGHTS].buffer, _ARRIVAL)
+    return costs
