@@ -1,0 +1,1 @@
+"""The manual, and the tables in it that are derived from the definitions."""
