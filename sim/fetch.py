@@ -61,7 +61,7 @@ class Fetch:
         """Ask for what a run of so many cycles still asks for after its END was taken."""
         while len(self._ends) < self._bursts and self._free(len(self._ends)) is not None:
             self._request()
-        self.transactions = [t for t in self.transactions if t.cycle < cycles]
+        self.transactions = [t for t in self.transactions if t.cycle <= cycles]
 
     def _free(self, burst: int) -> int | None:
         """The cycle from which on there is room to ask for ``burst``; ``None`` if there never is."""

@@ -1,0 +1,172 @@
+"""What every command does to the data: DRAM, frames, sums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.array import array_sums
+from sim.depthwise import reduce_windows
+from sim.errors import MachineError
+from sim.requantize import add_residual, requantize
+from sim.scratchpad import Scratchpad
+from sim.stream import window_addresses
+from spec.errors import Error
+from spec.isa import Mode, Queue
+from spec.timing import CONSTANTS_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from sim.commands import Command
+    from spec.config import Config
+
+Window = tuple[int, int]
+
+
+class State:
+    """What stays in the machine from one run to the next: bytes of the scratchpad and sums, both zero at first.
+
+    Attributes
+    ----------
+    scratchpad
+        See Scratchpad.
+    sums
+        int32, halves x half_rows x cols.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.scratchpad = Scratchpad(config)
+        self.sums: NDArray[np.int32] = np.zeros((2, config.half_rows, config.cols), dtype=np.int32)
+
+
+class Datapath:
+    """Executes commands one after the other, in program order.
+
+    Parameters
+    ----------
+    config, state
+        The machine and what it holds.
+    dram
+        uint8; changed in place.
+    base
+        Byte address of ``dram[0]``.
+    read_window, write_window
+        Base and limit of the pages that may be read and written.
+    compute_outputs
+        Whether data are moved at all; otherwise only the windows are checked.
+    """
+
+    def __init__(
+        self, config: Config, state: State, dram: NDArray[np.uint8], *, base: int, read_window: Window,
+        write_window: Window, compute_outputs: bool,
+    ) -> None:  # fmt: skip
+        self._config, self._scratchpad, self._sums = config, state.scratchpad, state.sums
+        self._dram, self._base, self._compute = dram, base, compute_outputs
+        self._read_window, self._write_window = read_window, write_window
+        self._address_width = (config.virtual_pages * config.page_words).bit_length() - 1
+        #: Page between READ and PLACE, between TAKE and WRITE; first word of the tiles between WEIGHTS and ARRAY.
+        self._filled = self._taken = np.zeros((0, config.rows), dtype=np.int8)
+        self._tiles = 0
+
+    def execute(self, command: Command) -> None:
+        """Execute ``command``.
+
+        Raises
+        ------
+        MachineError
+            If a READ or a WRITE lies outside its window.
+        """
+        work = command.work
+        if command.queue == Queue.READ:
+            self._inside(work["address"], self._read_window, Error.READ_OUT_OF_WINDOW)
+        elif command.queue == Queue.WRITE:
+            self._inside(work["address"], self._write_window, Error.WRITE_OUT_OF_WINDOW)
+        if not self._compute:
+            return
+        match command.queue:
+            case Queue.READ:
+                self._filled = self._page(work["address"]).view(np.int8).reshape(-1, self._config.rows).copy()
+            case Queue.PLACE:
+                self._scratchpad.frame(work["frame"])[:] = self._filled
+            case Queue.WEIGHTS:
+                self._tiles = work["base"]
+            case Queue.ARRAY:
+                self._array(work)
+            case Queue.POST:
+                self._post(work)
+            case Queue.TAKE:
+                self._taken = self._scratchpad.frame(work["frame"]).copy()
+            case Queue.WRITE:
+                self._page(work["address"])[:] = self._taken.reshape(-1).view(np.uint8)
+
+    def _inside(self, address: int, window: Window, error: Error) -> None:
+        low, high = window
+        if address < low or address + self._config.page_bytes > high:
+            raise MachineError(error, address)
+
+    def _page(self, address: int) -> NDArray[np.uint8]:
+        at = address - self._base
+        page = self._dram[at : at + self._config.page_bytes] if at >= 0 else self._dram[:0]
+        assert len(page) == self._config.page_bytes, f"the page at {address:#x} must lie in the DRAM that was given"
+        return page
+
+    def _words(self, work: Mapping[str, int], *, taps_innermost: bool, passes: int) -> NDArray[np.int8]:
+        """The window's words, padding in place: passes x pixels x rows, or pixels x taps x rows.
+
+        Passes beyond the end of the walk start over.
+        """
+        addresses, padding = window_addresses(work, address_width=self._address_width, taps_innermost=taps_innermost)
+        if not taps_innermost and passes != len(addresses):
+            walk = np.arange(passes) % len(addresses)
+            addresses, padding = addresses[walk], padding[walk]
+        padded = bool(padding.any())
+        if padded:
+            addresses = np.where(padding, work["base"], addresses)
+        words = self._scratchpad.read(addresses)
+        if padded:
+            words[padding] = work["pad"]
+        return words
+
+    def _array(self, work: Mapping[str, int]) -> None:
+        rows, tiles = self._config.rows, work["tiles"]
+        words = self._words(work, taps_innermost=False, passes=tiles)
+        weights = self._scratchpad.run(self._tiles, tiles * rows)
+        sums = array_sums(words, weights.reshape(tiles, rows, -1))
+        half = self._sums[work["half"], : work["pixels"]]
+        if work["first"]:
+            half[:] = sums
+        else:
+            half += sums
+
+    def _post(self, work: Mapping[str, int]) -> None:
+        mode, pixels = Mode(work["mode"]), work["rows"]
+        table = self._scratchpad.run(work["constants"], CONSTANTS_WORDS).reshape(-1).view("<i4").reshape(-1, 2)
+        if mode is Mode.ARRAY:
+            totals = self._sums[work["half"], :pixels]
+        else:
+            words = self._words(work, taps_innermost=True, passes=0)
+            taps = self._scratchpad.run(work["weights"], work["tap_words"]) if mode is Mode.DEPTHWISE else None
+            totals = reduce_windows(words, mode, taps)
+        out = requantize(
+            totals, table[:, 0], np.ascontiguousarray(table[:, 1]).view("<f4"),
+            zero=work["zero_a"], low=work["low_a"], high=work["high_a"],
+        )  # fmt: skip
+        if work["residual"]:
+            ratio_a, ratio_b, fixed = np.array([work[k] for k in ("ratio_a", "ratio_b", "fixed")], "<u4").view("<f4")
+            out = add_residual(
+                out, self._scratchpad.read(self._places(work, "addend")), ratio_a=ratio_a, ratio_b=ratio_b, fixed=fixed,
+                zero=work["zero_b"], low=work["low_b"], high=work["high_b"],
+                unsigned_a=bool(work["unsigned_a"]), unsigned_b=bool(work["unsigned_b"]),
+            )  # fmt: skip
+        self._scratchpad.write(self._places(work, "output"), out)
+
+    @staticmethod
+    def _places(work: Mapping[str, int], operand: str) -> NDArray[np.int64]:
+        """Word addresses of the rows of an operand, run after run."""
+        run = np.arange(work["out_width"], dtype=np.int64)
+        runs = np.arange(work["out_height"], dtype=np.int64) * work[f"{operand}_stride"]
+        return (work[operand] + runs[:, None] + run).reshape(-1)
