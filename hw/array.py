@@ -27,8 +27,8 @@ class Array(wiring.Component):
         activations                  a
         sums                                       of a
 
-    ``load`` in cycle t begins a tile: row r of it must stand at ``weights`` in cycle t + r. ``swap`` in cycle u > t puts
-    it into use for the words from cycle u + 1 on. The next ``load`` may come in cycle u, but not before t + rows.
+    ``load`` in cycle t begins a tile: row r of it must stand at ``weights`` in cycle t + r. ``swap`` in cycle u > t
+    puts it into use for the words from cycle u + 1 on. The next ``load`` may come in cycle u, but not before t + rows.
 
     Parameters
     ----------

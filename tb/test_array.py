@@ -77,7 +77,7 @@ async def agrees_with_the_model_however_passes_follow_each_other(dut):
         pixels = int(driver.random.integers(1, 2 * size + 2))
         ahead = int(driver.random.integers(1, size + 3))
         # A tile begins when the one before is swapped in and all its rows are given.
-        at = max(at, ahead + max(max(driver.swaps), max(driver.loads) + size))
+        at = max(at, ahead + max(*driver.swaps, max(driver.loads) + size))
         at = driver.plan(at, pixels, ahead)
     await driver.run()
 
