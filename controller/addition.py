@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from controller import numerics
 from controller.operators import Residual
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from controller.layout import View
-    from controller.graph import Addition
     from numpy.typing import NDArray
+
+    from controller.graph import Addition
+    from controller.layout import View
 
 _REACH = 3
 _NEAR = 1e-3
@@ -38,32 +40,37 @@ def residual_of(node: Addition, view: View, *, second: bool) -> Residual:
     pairs, and the first without a difference is taken, else the one with the fewest.
     """
     own, addend = (node.first, node.second) if second else (node.second, node.first)
+    count, (fixed, ratio_a, ratio_b) = _search(node, second)
+    return Residual(
+        view, fixed, ratio_a, ratio_b, node.zero, node.low, node.high, own.unsigned, addend.unsigned, count
+    )
+
+
+def differing(node: Addition, *, second: bool) -> int:
+    """The pairs of integers that `residual_of` gets wrong, by one."""
+    return _search(node, second)[0]
+
+
+@cache
+def _search(node: Addition, second: bool) -> tuple[int, tuple[float, float, float]]:
     ratios = (node.first_ratio, node.second_ratio) if second else (node.second_ratio, node.first_ratio)
     integers = np.arange(-128, 128)
     grid = np.meshgrid(integers + node.first.offset, integers + node.second.offset, indexing="ij")
-    first, second_values = (values.reshape(-1) for values in grid)
-    constants = (np.float32(node.fixed), np.float32(node.first_ratio), np.float32(node.second_ratio))
-    real = numerics.add(first, second_values, constants)
+    one, two = (values.reshape(-1) for values in grid)
+    real = numerics.add(one, two, (np.float32(node.fixed), np.float32(node.first_ratio), np.float32(node.second_ratio)))
     # Only sums near a border can round differently when the constants move by a few units in the last place.
     close = np.abs(np.abs(real - np.trunc(real)) - 0.5) < _NEAR
-    mine, other = (first, second_values) if second else (second_values, first)
-    mine, other, wanted = mine[close], other[close], _rounded(real[close], node)
-    best: tuple[int, tuple[float, float, float]] | None = None
+    own, addend = (one[close], two[close]) if second else (two[close], one[close])
+    wanted = _rounded(real[close], node)
+    best = one.size + 1, (node.fixed, *ratios)
     for steps in sorted(product(range(-_REACH, _REACH + 1), repeat=3), key=lambda triple: sum(map(abs, triple))):
-        tried = tuple(
-            _moved(value, count) for value, count in zip((node.fixed, *ratios), steps, strict=True)
-        )
-        fixed, ratio_a, ratio_b = tried
-        differing = int(np.sum(_rounded(machine_sum(mine, other, fixed, ratio_a, ratio_b), node) != wanted))
-        if best is None or differing < best[0]:
-            best = differing, (float(fixed), float(ratio_a), float(ratio_b))
-        if not differing:
+        fixed, ratio_a, ratio_b = (_moved(value, by) for value, by in zip((node.fixed, *ratios), steps, strict=True))
+        count = int(np.sum(_rounded(machine_sum(own, addend, fixed, ratio_a, ratio_b), node) != wanted))
+        if count < best[0]:
+            best = count, (float(fixed), float(ratio_a), float(ratio_b))
+        if not count:
             break
-    assert best is not None
-    differing, (fixed_, a, b) = best
-    return Residual(
-        view, fixed_, a, b, node.zero, node.low, node.high, own.unsigned, addend.unsigned, differing
-    )
+    return best
 
 
 def machine_sum(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.addition import residual_of
+from controller.addition import differing, residual_of
 from controller.graph import (
     Addition,
     Concatenation,
@@ -23,11 +24,11 @@ from controller.graph import (
 from controller.layout import Buffer, View, full_blocks
 from controller.operators import Operator
 from spec.isa import Mode, TensorClass
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spec.config import Config
     from numpy.typing import NDArray
+
+    from spec.config import Config
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +89,11 @@ class _Arranger:
                 and self.reads[one.name] == 1
                 and one.name not in self.kept
             ]
-            if free:
-                pairs[node.result.name] = max(free, key=lambda one: order[one.name]).name
+            # Which operand comes first matters to the rounding, and exactness to nothing saved.
+            least = min(differing(node, second=side) for side in (False, True))
+            exact = [one for one in free if differing(node, second=one == node.first) == least]
+            if exact:
+                pairs[node.result.name] = max(exact, key=lambda one: order[one.name]).name
         return pairs
 
     def _lanes_of(self, node: Node) -> tuple[int, ...]:
@@ -179,12 +183,12 @@ class _Arranger:
     def _add(self, node: Addition) -> None:
         result = self._view(node.result)
         own = self.fused.get(node.result.name)
-        second = own != node.second.name
+        second = own != node.second.name if own else differing(node, second=True) <= differing(node, second=False)
         addend = self._aligned(node.name, node.second if second else node.first, result.lanes)
         residual = residual_of(node, addend, second=second)
         if own is None:
-            first = self._aligned(node.name, node.first, result.lanes)
-            operator = _lanewise(node.name, node.first, first, result, None)
+            tensor = node.first if second else node.second
+            operator = _lanewise(node.name, tensor, self._aligned(node.name, tensor, result.lanes), result, None)
         else:
             producer = self.producers[own]
             assert isinstance(producer, Convolution)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +14,10 @@ from controller.geometry import Interval, Tile, pieces, tiles
 from controller.layout import Buffer, Bytes, pack_tiles, positions, spread_weights
 from spec.isa import Mode, Role, TensorClass
 from spec.timing import CONSTANTS_WORDS
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spec.config import Config
     from controller.operators import Operator
+    from spec.config import Config
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ class ArrayTiler:
         return found
 
     def _offsets(self, cut: Cut) -> list[list[int]]:
-        offsets, at = [], 0
+        offsets: list[list[int]] = []
+        at = 0
         for output in range(self.outputs):
             offsets.append([])
             for piece in self.pieces(cut, output):

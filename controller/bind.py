@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from controller.commands import Command
-from controller.layout import Buffer
-from controller.place import Placement
 from controller.refusal import ModelError
-from spec.config import Config
 from spec.isa import Opcode, TensorClass
 from spec.program import Instruction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from controller.commands import Command
+    from controller.layout import Buffer
+    from controller.place import Placement
+    from spec.config import Config
 
 _NEVER = 1 << 60
 
@@ -74,13 +78,12 @@ class Binder:
                 bound = self.bound(slot)
                 if bound.first <= first and end <= bound.first + bound.pages:
                     continue
-            total = buffer.pages(self.config.page_words)
-            limit = self.config.virtual_pages // 8
-            if total > limit:
-                total, first = min(max(limit, end - first), total - first), first
+            pages, limit = buffer.pages(self.config.page_words), self.config.virtual_pages // 4
+            if pages > limit:
+                pages = min(max(limit, end - first), pages - first)
             else:
                 first = 0
-            found += self._take(index, buffer, first, total, slot)
+            found += self._take(index, buffer, first, pages, slot)
         return found
 
     def wrote(self, buffer: Buffer, intervals: Sequence[tuple[int, int]]) -> None:
@@ -91,9 +94,9 @@ class Binder:
 
     def _take(self, index: int, buffer: Buffer, first: int, pages: int, own: int | None) -> list[Instruction]:
         needed = self.commands[index].spans
-        candidates = [
+        candidates = [own] if own is not None else [
             slot for slot, bound in enumerate(self.slots) if bound is None or bound.buffer not in needed
-        ] if own is None else [own]
+        ]
         candidates.sort(key=lambda slot: self._staleness(slot, index), reverse=True)
         for slot in candidates:
             window = self._window(index, pages, without=slot)

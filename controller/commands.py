@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-
-from spec.isa import Mode, Role
 from typing import TYPE_CHECKING
 
+from spec.isa import Mode, Role
+
 if TYPE_CHECKING:
-    from controller.layout import Buffer, View
     from collections.abc import Iterable, Mapping
+
+    from controller.layout import Buffer, View
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def output_range(view: View, image: int, rows: tuple[int, int], columns: tuple[i
     )  # fmt: skip
 
 
-def input_range(view: View, image: int, rows: tuple[int, int], columns: tuple[int, int], blocks: tuple[int, int]) -> Range:
+def input_range(
+    view: View, image: int, rows: tuple[int, int], columns: tuple[int, int], blocks: tuple[int, int]
+) -> Range:
     """Words that hold a tile of some blocks of a view, its first word the tile's first pixel.
 
     Where neither columns nor blocks can be told apart by one stride, the runs take the columns between as well.

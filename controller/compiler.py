@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controller.arrange import arrange
 from controller.emit import emit
-from controller.graph import Graph
 from controller.layout import Buffer, Bytes, View, pack_map, unpack_map
 from controller.place import Placement, place
 from controller.tile import Tiled, tile
 from controller.window_tiles import constants_table, constants_words
-from spec.config import Config
 from spec.isa import TensorClass
 from spec.program import Instruction, assemble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from controller.graph import Graph
+    from spec.config import Config
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,13 @@ longest part; what must come before the first command or after the last one is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from spec import timing
-from spec.config import Config
+
+if TYPE_CHECKING:
+    from spec.config import Config
 
 #: Front end cycles of a COMPUTE and the registers that change before it, and of each page that it names.
 _COMMAND_STEPS = 28
@@ -88,14 +90,9 @@ class Traffic:
         if self.inputs + self.weights + self.others + self.outputs <= frames:
             return self.inputs + self.weights + self.others, self.outputs
         group = self.weights / self.groups
-        weights = self.weights if group + self.tile + self.block <= frames or self.tiles == 1 else self.weights * self.tiles
+        kept = self.tiles == 1 or group + self.tile + self.block <= frames
+        weights = self.weights if kept else self.weights * self.tiles
         inputs = self.inputs if self.groups == 1 or self.inputs + self.block <= frames else self.touched * self.groups
         again = self.outputs * (self.groups - 1) if mingled else 0
         return weights + inputs + self.others + again, self.outputs + again
 
-
-def sample(items: Sequence[int], most: int = 24) -> list[int]:
-    """A few of many: the first, the last and some between."""
-    if len(items) <= most:
-        return list(items)
-    return [items[index * (len(items) - 1) // (most - 1)] for index in range(most)]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from controller.bind import Binder
-from controller.commands import Command, Range
-from controller.layout import Buffer
-from controller.place import Placement
-from spec.config import Config
 from spec.isa import COMPUTE, NEVER, Opcode, Role
 from spec.program import Instruction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from controller.commands import Command, Range
+    from controller.layout import Buffer
+    from controller.place import Placement
+    from spec.config import Config
 
 _OPERATORS = 1 << next(field.width for field in COMPUTE.fields if field.name == "operator")
 _LONGEST_RUN = (1 << 20) - 1

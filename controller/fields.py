@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from controller.geometry import Axis, Interval, Tile
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from controller.operators import Operator
     from controller.graph import Requantize
+    from controller.operators import Operator
 
 Fields = dict[str, int]
 _WHOLE = (-128, 127)

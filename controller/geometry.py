@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    import numpy as np
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 Interval = tuple[int, int]
 
@@ -84,10 +84,10 @@ def sizes(total: int, most: int) -> list[int]:
 
 def rectangles(which: NDArray[np.int64]) -> list[tuple[Interval, Interval, int]]:
     """A map of indices as rectangles of one index each: rows, columns, index."""
-    found = []
+    found: list[tuple[Interval, Interval, int]] = []
     for rows in _equal_runs([tuple(row) for row in which.tolist()]):
         for columns in _equal_runs(which[rows[0]].tolist()):
-            found.append((rows, columns, int(which[rows[0], columns[0]])))
+            found += [(rows, columns, int(which[rows[0], columns[0]]))]
     return found
 
 
@@ -102,7 +102,7 @@ def tiles(batch: int, size: Interval, step: Interval, which: NDArray[np.int64] |
     Where `which` gives each position an index, no tile has two.
     """
     parts = [((0, size[0]), (0, size[1]), 0)] if which is None else rectangles(which)
-    found = []
+    found: list[Tile] = []
     for image in range(batch):
         for band in pieces(size[0], step[0]):
             for rows, columns, form in parts:

@@ -7,15 +7,15 @@ concatenation keeps the blocks of its parts. Lanes that hold no channel are padd
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
 if TYPE_CHECKING:
-    from spec.isa import TensorClass
     from collections.abc import Sequence
+
+    from spec.isa import TensorClass
 
 Bytes = NDArray[np.int8]
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spec.isa import Mode
-    from controller.layout import View
-    from controller.graph import Pair, Requantize
-    from numpy.typing import NDArray
     import numpy as np
+    from numpy.typing import NDArray
+
+    from controller.graph import Pair, Requantize
+    from controller.layout import View
+    from spec.isa import Mode
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from controller.commands import Command
-from controller.layout import Buffer
-from spec.config import Config
 from spec.isa import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from controller.commands import Command
+    from controller.layout import Buffer
+    from spec.config import Config
 
 #: How much it costs if two operands of a command lie in one bank; pairs that are not here cost nothing, because the
 #: same engine uses both, one after the other.

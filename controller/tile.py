@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +12,16 @@ from controller.array_tiles import ArrayTiler, Cut
 from controller.commands import Command, count_pages
 from controller.cost import Effort, Traffic, array_cycles, post_cycles, step_cycles
 from controller.geometry import Tile, sizes
-from controller.layout import Buffer, Bytes
-from controller.operators import Operator
 from controller.refusal import ModelError
 from controller.window_tiles import WindowTiler
-from spec.config import Config
 from spec.isa import Mode, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from controller.layout import Buffer, Bytes
+    from controller.operators import Operator
+    from spec.config import Config
 
 _WIDEST = 2047
 _LARGEST_KERNEL, _LARGEST_STRIDE, _LARGEST_DILATION = 255, 15, 31
@@ -142,9 +147,10 @@ def _tile_array(operator: Operator, index: int, config: Config, constants: Buffe
             if cost is not None:
                 choice = f"tiles {cut.height}x{cut.width}, pieces {cut.parts}, {cut.group} output blocks together"
                 cuts[choice] = cut
-                yield _Candidate(cost, choice, lambda cut=cut: tiler.commands(cut))
+                yield _Candidate(cost, choice, partial(tiler.commands, cut))
 
-    best, commands = _cheapest(operator, config, candidates(), lambda: tiler.commands(Cut(1, 1, (1, 1, 1), tiler.outputs)))
+    smallest = Cut(1, 1, (1, 1, 1), tiler.outputs)
+    best, commands = _cheapest(operator, config, candidates(), partial(tiler.commands, smallest))
     return Tiled(operator, tuple(commands), tiler.weights, tiler.words(cuts[best.choice]), best.choice, best.cost)
 
 
@@ -264,12 +270,11 @@ def _tile_window(operator: Operator, index: int, config: Config, constants: Buff
                 cost = _window_cost(tiler, (height, width), config)
                 if cost is not None:
                     fits = True
-                    step = (height, width)
-                    yield _Candidate(cost, f"tiles {height}x{width}", lambda step=step: tiler.commands(step))
+                    yield _Candidate(cost, f"tiles {height}x{width}", partial(tiler.commands, (height, width)))
             if fits:
                 return
 
-    best, commands = _cheapest(operator, config, candidates(), lambda: tiler.commands((1, 1)))
+    best, commands = _cheapest(operator, config, candidates(), partial(tiler.commands, (1, 1)))
     return Tiled(operator, tuple(commands), tiler.weights, tiler.words(), best.choice, best.cost)
 
 
@@ -295,7 +300,8 @@ def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> f
     effort.write = operator.result.buffer.pages(words) * config.page_beats
     effort.steps = step_cycles(config, len(tiles) * tiler.outputs, named * share)
     first = tiler.operands(tiles[0], 0)
-    effort.before = count_pages([one for role, one in first.items() if role is not Role.OUTPUT], words) * config.page_beats
+    read = [one for role, one in first.items() if role is not Role.OUTPUT]
+    effort.before = count_pages(read, words) * config.page_beats
     last = tiles[-1]
     effort.after = post_cycles(last.pixels, row_cycles, tap_words)
     return effort.total(overlapped=2 * widest <= config.frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +13,10 @@ from controller.geometry import Interval, Tile, tiles
 from controller.layout import Buffer, Bytes, pack_constants, pack_taps
 from spec.isa import Mode, Role, TensorClass
 from spec.timing import CONSTANTS_WORDS
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spec.config import Config
     from controller.operators import Operator
+    from spec.config import Config
 
 
 class WindowTiler:

@@ -1,0 +1,187 @@
+"""Replays a program symbolically and proves it sound; knows the machine's words but no tiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spec.isa import INSTRUCTION_BYTES, WORDS, Mode, Opcode, Role, TensorClass
+
+if TYPE_CHECKING:
+    from controller.compiler import Compiled
+    from controller.layout import Buffer
+
+Fields = dict[str, int]
+Words = NDArray[np.int64]
+
+
+class UnsoundError(Exception):
+    """A program breaks a rule; the message names the instruction and the rule."""
+
+
+@dataclass
+class _Slot:
+    buffer: Buffer
+    window: range
+    #: The slot's page 0 as a page of its buffer.
+    first: int
+
+
+def check(compiled: Compiled) -> None:
+    """Check a program against the rules that no program may break.
+
+    Every output word of every map is written exactly once, and before it is read; every operand lies inside its
+    buffer and its binding; engines touch no word outside the pages that their operands name; a command's pages fit
+    the scratchpad; live windows are disjoint; pages are stored before their slot is released or the program ends.
+
+    Raises
+    ------
+    UnsoundError
+        For the first rule that is broken.
+    """
+    _Checker(compiled).run()
+
+
+class _Checker:
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled, self.config = compiled, compiled.config
+        self.slots: dict[int, _Slot] = {}
+        self.registers: dict[Opcode, Fields] = {}
+        self.operands: dict[int, Fields] = {}
+        self.filled = {
+            buffer: np.full(buffer.words, buffer.kind not in {TensorClass.ACTIVATION, TensorClass.OUTPUT})
+            for buffer in compiled.placement.pages
+        }
+        self.by_page = {page: buffer for buffer, page in compiled.placement.pages.items()}
+        #: Pages written since they were stored.
+        self.dirty: dict[Buffer, set[int]] = {}
+        self.summing = False
+        self.at = 0
+
+    def run(self) -> None:
+        program = self.compiled.program
+        for self.at in range(1, len(program) // INSTRUCTION_BYTES):
+            raw = int.from_bytes(program[self.at * INSTRUCTION_BYTES : (self.at + 1) * INSTRUCTION_BYTES], "little")
+            opcode = Opcode(raw & 0xF)
+            fields = WORDS[opcode].decode(raw)
+            if opcode is Opcode.END:
+                break
+            self._step(opcode, fields)
+        self._demand(not self.summing, "sums are left unfinished")
+        self._demand(not any(self.dirty.values()), "pages are not stored at the end")
+        for port in self.compiled.graph.outputs:
+            view = self.compiled.views[port.tensor.name]
+            shape = (view.batch, view.height, view.blocks, view.width)
+            part = self.filled[view.buffer].reshape(shape)[:, :, view.first : view.first + len(view.lanes)]
+            self._demand(bool(part.all()), f"output '{port.name}' is not complete")
+
+    def _demand(self, holds: bool, rule: str) -> None:
+        if not holds:
+            raise UnsoundError(f"instruction {self.at}: {rule}")
+
+    def _step(self, opcode: Opcode, fields: Fields) -> None:
+        if opcode is Opcode.BIND:
+            self._bind(fields)
+        elif opcode is Opcode.OPERAND:
+            self.operands[fields["role"]] = fields
+        elif opcode is Opcode.STORE:
+            pages = self._pages(self._slot(fields), self._words(fields))
+            self.dirty.get(self._slot(fields).buffer, set()).difference_update(pages)
+        elif opcode is Opcode.RELEASE:
+            buffer = self._slot(fields).buffer
+            self._demand(not self.dirty.get(buffer), f"{buffer.name} is released before its pages are stored")
+        elif opcode is Opcode.COMPUTE:
+            self._compute(fields)
+        else:
+            self.registers[opcode] = fields
+
+    def _slot(self, fields: Fields) -> _Slot:
+        self._demand(fields["slot"] in self.slots, f"slot {fields['slot']} is not bound")
+        return self.slots[fields["slot"]]
+
+    def _bind(self, fields: Fields) -> None:
+        slot = fields["slot"]
+        self._demand(slot < self.config.slots, f"there is no slot {slot}")
+        if old := self.slots.pop(slot, None):
+            # The slot was live: its pages, complete or not, are written back.
+            self.dirty.pop(old.buffer, None)
+        base = max((page for page in self.by_page if page <= fields["page"]), default=-1)
+        buffer = self.by_page[base]
+        first = fields["page"] - base
+        whole = buffer.pages(self.config.page_words)
+        self._demand(first + fields["pages"] <= whole, f"the window exceeds {buffer.name}")
+        self._demand(all(other.buffer is not buffer for other in self.slots.values()), f"{buffer.name} is bound twice")
+        window = range(fields["window"], fields["window"] + fields["pages"])
+        self._demand(window.stop <= self.config.virtual_pages, "the window reaches past the virtual pages")
+        for other, held in list(self.slots.items()):
+            if window.start < held.window.stop and held.window.start < window.stop:
+                # Only a slot that no command names again may lose its window; whoever names it meets no slot.
+                del self.slots[other]
+        written = self.filled[buffer][first * self.config.page_words : (first + len(window)) * self.config.page_words]
+        self._demand(bool(fields["home"]) or not written.any(), f"{buffer.name} is bound as if DRAM held nothing of it")
+        self.slots[slot] = _Slot(buffer, window, first)
+
+    def _words(self, fields: Fields) -> Words:
+        """Words of a range, from its binding's first."""
+        runs = fields["offset"] + np.arange(fields["count"]) * fields["stride"]
+        return (runs[:, None] + np.arange(fields["run"])).reshape(-1)
+
+    def _pages(self, slot: _Slot, words: Words) -> set[int]:
+        pages = np.unique(words // self.config.page_words)
+        self._demand(bool(pages[-1] < len(slot.window)), f"a range exceeds the window of {slot.buffer.name}")
+        return {int(page) + slot.first for page in pages}
+
+    def _compute(self, fields: Fields) -> None:
+        roles = [Role.INPUT]
+        if fields["mode"] in {Mode.ARRAY, Mode.DEPTHWISE}:
+            roles.append(Role.WEIGHTS)
+        if fields["last"]:
+            roles += [Role.CONSTANTS, *([Role.RESIDUAL] if fields["residual"] else []), Role.OUTPUT]
+        follows = self.summing != bool(fields["first"]) or fields["mode"] != Mode.ARRAY
+        self._demand(follows, "sums begin or go on wrongly")
+        self.summing = fields["mode"] == Mode.ARRAY and not fields["last"]
+        named: dict[Buffer, set[int]] = {}
+        for role in roles:
+            slot, words = self._slot(self.operands[role]), self._words(self.operands[role])
+            pages = self._pages(slot, words)
+            named.setdefault(slot.buffer, set()).update(pages)
+            words = words + slot.first * self.config.page_words
+            self._demand(bool(words.max() < slot.buffer.words), f"a range exceeds {slot.buffer.name}")
+            if role is Role.INPUT:
+                words = self._touched(fields, slot)
+                self._demand(
+                    bool(np.isin(words // self.config.page_words, list(pages)).all()),
+                    f"a window leaves the pages that are named of {slot.buffer.name}",
+                )
+            if role is Role.OUTPUT:
+                fresh = not self.filled[slot.buffer][words].any()
+                self._demand(fresh, f"a word of {slot.buffer.name} is written twice")
+                self.filled[slot.buffer][words] = True
+                self.dirty.setdefault(slot.buffer, set()).update(pages)
+            else:
+                complete = bool(self.filled[slot.buffer][words].all())
+                self._demand(complete, f"{slot.buffer.name} is read before it is written")
+        total = sum(len(pages) for pages in named.values())
+        self._demand(total <= self.config.frames, f"a command needs {total} pages in {self.config.frames}")
+
+    def _touched(self, fields: Fields, slot: _Slot) -> Words:
+        """Words of the input's buffer that a command's window reads."""
+        kernel, bounds = self.registers[Opcode.KERNEL], self.registers[Opcode.BOUNDS]
+        rows, columns = (
+            np.unique(
+                fields[start]
+                + np.arange(fields[size])[:, None] * kernel[f"stride_{axis}"]
+                + np.arange(kernel[f"kernel_{axis}"])[None] * kernel[f"dilation_{axis}"]
+            )
+            for start, size, axis in (("y", "height", "h"), ("x", "width", "w"))
+        )
+        rows = rows[(rows >= 0) & (rows < bounds["height"])] * bounds["row_stride"]
+        columns = columns[(columns >= 0) & (columns < bounds["width"])]
+        blocks = np.arange(kernel["blocks"]) * bounds["block_stride"]
+        base = self.operands[Role.INPUT]["offset"] + slot.first * self.config.page_words
+        words: Words = (base + rows[:, None, None] + blocks[None, :, None] + columns[None, None]).reshape(-1)
+        self._demand(bool((words < slot.buffer.words).all()), f"a window exceeds {slot.buffer.name}")
+        return words
