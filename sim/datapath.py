@@ -17,7 +17,7 @@ from spec.isa import Mode, Queue
 from spec.timing import CONSTANTS_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -71,6 +71,15 @@ class Datapath:
         #: Page between READ and PLACE, between TAKE and WRITE; first word of the tiles between WEIGHTS and ARRAY.
         self._filled = self._taken = np.zeros((0, config.rows), dtype=np.int8)
         self._tiles = 0
+        self._engines: dict[Queue, Callable[[Mapping[str, int]], None]] = {
+            Queue.READ: self._read,
+            Queue.PLACE: self._place,
+            Queue.WEIGHTS: self._weights,
+            Queue.ARRAY: self._array,
+            Queue.POST: self._post,
+            Queue.TAKE: self._take,
+            Queue.WRITE: self._write,
+        }
 
     def execute(self, command: Command) -> None:
         """Execute ``command``.
@@ -80,28 +89,12 @@ class Datapath:
         MachineError
             If a READ or a WRITE lies outside its window.
         """
-        work = command.work
         if command.queue == Queue.READ:
-            self._inside(work["address"], self._read_window, Error.READ_OUT_OF_WINDOW)
+            self._inside(command.work["address"], self._read_window, Error.READ_OUT_OF_WINDOW)
         elif command.queue == Queue.WRITE:
-            self._inside(work["address"], self._write_window, Error.WRITE_OUT_OF_WINDOW)
-        if not self._compute:
-            return
-        match command.queue:
-            case Queue.READ:
-                self._filled = self._page(work["address"]).view(np.int8).reshape(-1, self._config.rows).copy()
-            case Queue.PLACE:
-                self._scratchpad.frame(work["frame"])[:] = self._filled
-            case Queue.WEIGHTS:
-                self._tiles = work["base"]
-            case Queue.ARRAY:
-                self._array(work)
-            case Queue.POST:
-                self._post(work)
-            case Queue.TAKE:
-                self._taken = self._scratchpad.frame(work["frame"]).copy()
-            case Queue.WRITE:
-                self._page(work["address"])[:] = self._taken.reshape(-1).view(np.uint8)
+            self._inside(command.work["address"], self._write_window, Error.WRITE_OUT_OF_WINDOW)
+        if self._compute:
+            self._engines[command.queue](command.work)
 
     def _inside(self, address: int, window: Window, error: Error) -> None:
         low, high = window
@@ -113,6 +106,21 @@ class Datapath:
         page = self._dram[at : at + self._config.page_bytes] if at >= 0 else self._dram[:0]
         assert len(page) == self._config.page_bytes, f"the page at {address:#x} must lie in the DRAM that was given"
         return page
+
+    def _read(self, work: Mapping[str, int]) -> None:
+        self._filled = self._page(work["address"]).view(np.int8).reshape(-1, self._config.rows).copy()
+
+    def _place(self, work: Mapping[str, int]) -> None:
+        self._scratchpad.frame(work["frame"])[:] = self._filled
+
+    def _take(self, work: Mapping[str, int]) -> None:
+        self._taken = self._scratchpad.frame(work["frame"]).copy()
+
+    def _write(self, work: Mapping[str, int]) -> None:
+        self._page(work["address"])[:] = self._taken.reshape(-1).view(np.uint8)
+
+    def _weights(self, work: Mapping[str, int]) -> None:
+        self._tiles = work["base"]
 
     def _words(self, work: Mapping[str, int], *, taps_innermost: bool, passes: int) -> NDArray[np.int8]:
         """The window's words, padding in place: passes x pixels x rows, or pixels x taps x rows.

@@ -154,4 +154,5 @@ class Ddr4:
 
 def dram(memory: Memory) -> Dram:
     """The profile that ``memory`` names, at cycle 0."""
-    return {"flat": Flat, "shared": Shared, "ddr4": Ddr4}[memory.profile](memory)
+    profiles: dict[str, type[Flat | Shared | Ddr4]] = {"flat": Flat, "shared": Shared, "ddr4": Ddr4}
+    return profiles[memory.profile](memory)

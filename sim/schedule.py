@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sim.engines import Engines
 from sim.fetch import Fetch
 from sim.memory import dram
-from sim.steps import Push, Spend, Stall, Take
+from sim.steps import Push, Spend, Take
 from spec.isa import Queue
 from spec.registers import CAUSES
 from spec.trace import Command, Transaction
@@ -68,31 +68,10 @@ def schedule(
     at_once = ddr.separate and not lazily
     engines = Engines(config, ddr, at_once=at_once)
     fetch = Fetch(config, memory, address, length)
-    queues, met, resolve = engines.queues, engines.completions.met, engines.resolve
+    # Cycle 0 is START.
     cycle, at = 1, 0
     while True:
-        while at < len(steps):
-            step = steps[at]
-            if isinstance(step, Spend):
-                cycle += step.cycles
-            elif isinstance(step, Push):
-                command = step.command
-                pushed = queues[command.queue].push(command, cycle)
-                if pushed is None:
-                    break
-                cycle = pushed + 1
-                if at_once:
-                    while resolve(command.queue):
-                        pass
-            elif isinstance(step, Take):
-                cycle = fetch.take(step.index, cycle) + 1
-            else:
-                assert isinstance(step, Stall)
-                left = met(step.waits)
-                if left is None:
-                    break
-                cycle = max(cycle, left) + 1
-            at += 1
+        cycle, at = _walk(steps, at, cycle, engines, fetch, at_once=at_once)
         if at == len(steps):
             break
         assert not at_once, f"step {at} must only wait for what is before it: {steps[at]}"
@@ -102,10 +81,40 @@ def schedule(
     return _result(engines, fetch, cycle)
 
 
+def _walk(
+    steps: list[Step], at: int, cycle: int, engines: Engines, fetch: Fetch, *, at_once: bool
+) -> tuple[int, int]:
+    """Walk from step ``at``, reached in ``cycle``, to the first whose time is not known yet: its cycle and number."""
+    queues, met, resolve = engines.queues, engines.completions.met, engines.resolve
+    for number in range(at, len(steps)):
+        step = steps[number]
+        if isinstance(step, Spend):
+            cycle += step.cycles
+        elif isinstance(step, Push):
+            command = step.command
+            pushed = queues[command.queue].push(command, cycle)
+            if pushed is None:
+                return cycle, number
+            cycle = pushed + 1
+            if at_once:
+                while resolve(command.queue):
+                    pass
+        elif isinstance(step, Take):
+            cycle = fetch.take(step.instruction, cycle) + 1
+        else:
+            left = met(step.waits)
+            if left is None:
+                return cycle, number
+            cycle = max(cycle, left) + 1
+    return cycle, len(steps)
+
+
 def _result(engines: Engines, fetch: Fetch, cycles: int) -> Schedule:
     fetch.finish(cycles)
     finishes = engines.completions.finishes
-    commands, counters, full = [], {}, {}
+    commands: list[Command] = []
+    counters: dict[str, int] = {}
+    full: dict[str, int] = {}
     for line in engines.queues:
         queue = Queue(line.queue)
         done = finishes[queue]

@@ -54,6 +54,8 @@ class Scratchpad:
     def _places(self, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
         wrapped = addresses & self._address_mask
         pages = wrapped >> self._shift
-        frames = self.table[pages]
+        frames: NDArray[np.int64] = self.table[pages].astype(np.int64)
         assert not frames.size or frames.min() >= 0, f"page {pages[frames < 0][0]} must be present where it is used"
-        return (frames.astype(np.int64) << self._shift) + (wrapped & self._page_words - 1)
+        frames <<= self._shift
+        frames += wrapped & self._page_words - 1
+        return frames

@@ -5,18 +5,21 @@ Decisions depend on program order only (X2), so they are made first, here, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from sim.commands import Command, Waits
 from spec.isa import Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim.commands import Command, Waits
 
 
 class Take(NamedTuple):
-    """Take instruction ``index`` from the fetch buffer: a cycle, once it is there."""
+    """Take an instruction, by its number, from the fetch buffer: a cycle, once it is there."""
 
-    index: int
+    instruction: int
 
 
 class Spend(NamedTuple):

@@ -15,6 +15,7 @@ __all__ = ["Operators", "Part", "span"]
 
 #: offset, run, stride, count of an operand.
 Range = tuple[int, int, int, int]
+_KERNEL = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad")
 
 
 class Part(NamedTuple):
@@ -27,7 +28,7 @@ class Part(NamedTuple):
 
 
 def span(first: int, count: int, step: int, reach: int, size: int) -> tuple[int, int, int]:
-    """Of ``size`` input rows or columns those that a tile needs: the first, their number, and the tile's first tap.
+    """Of ``size`` input rows or columns those that a tile needs: the first, their number, the tile's first tap.
 
     The tile's outputs start at input ``first``, ``step`` apart, and reach over ``reach`` inputs each. The tap is counted
     from the first needed input; at least one is needed, even if all is padding.
@@ -60,7 +61,7 @@ class Operators:
     def run(self) -> None:
         """One random operator: all tiles of its output."""
         rng, binder = self.rng, self.binder
-        if rng.random() < 0.4:
+        if rng.random() < 0.25:
             self._operator = (self._operator + 1) % 4096
         mode = rng.choice((Mode.ARRAY, Mode.ARRAY, Mode.ARRAY, Mode.DEPTHWISE, Mode.SUM, Mode.MAX))
         source = self._source()
@@ -103,7 +104,7 @@ class Operators:
     def _source(self) -> Tensor:
         if self._maps and self.rng.random() < 0.7:
             return self.rng.choice(self._maps[-3:])
-        shape = {"height": self.rng.randint(1, 9), "blocks": self.rng.randint(1, 3), "width": self.rng.randint(1, 9)}
+        shape = {"height": self.rng.randint(1, 11), "blocks": self.rng.randint(1, 4), "width": self.rng.randint(1, 9)}
         words = shape["height"] * shape["blocks"] * shape["width"]
         made = self.binder.tensor(TensorClass.INPUT, words, **shape)
         self._maps.append(made)
@@ -130,7 +131,8 @@ class Operators:
         while True:
             k = {}
             for axis, size in (("h", source.height), ("w", source.width)):
-                kernel, stride, dilation = rng.choice((1, 1, 2, 3, 3, 4)), rng.choice((1, 1, 2, 3)), rng.choice((1, 1, 2))
+                kernel, stride = rng.choice((1, 1, 2, 3, 3, 4)), rng.choice((1, 1, 2, 3))
+                dilation = rng.choice((1, 1, 2))
                 before, after = rng.randint(0, kernel), rng.randint(0, kernel)
                 reach = (kernel - 1) * dilation + 1
                 out = (size + before + after - reach) // stride + 1
@@ -208,10 +210,7 @@ class Operators:
         rng = self.rng
         for part in tile:
             self.binder.bind(*(tensor for tensor, _ in part.operands.values()))
-            self._emit(
-                Opcode.KERNEL, blocks=part.blocks,
-                **{f: k[f] for f in ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad")},
-            )  # fmt: skip
+            self._emit(Opcode.KERNEL, blocks=part.blocks, **{f: k[f] for f in _KERNEL})
             self._emit(Opcode.BOUNDS, **part.bounds)
             for role, (tensor, (offset, run, stride, count)) in part.operands.items():
                 assert tensor.slot is not None
@@ -220,8 +219,8 @@ class Operators:
                     next_use=rng.choice((NEVER, rng.randint(1, 9))), pin=rng.getrandbits(1), drop=rng.getrandbits(1),
                 )  # fmt: skip
             self._emit(
-                Opcode.COMPUTE, mode=mode, first=int(part is tile[0]), last=int(part is tile[-1]), residual=int(residual),
-                operator=self._operator, **part.shape,
+                Opcode.COMPUTE, mode=mode, first=int(part is tile[0]), last=int(part is tile[-1]),
+                residual=int(residual), operator=self._operator, **part.shape,
             )  # fmt: skip
             self.computes += 1
         if rng.random() < 0.15:

@@ -72,7 +72,7 @@ class Binder:
         return made
 
     def constants(self, blocks: int, reach: int) -> Tensor:
-        """Tables of ``blocks`` output blocks whose scales bring totals of about ``reach`` into a byte or a bit beyond."""
+        """Tables of ``blocks`` output blocks; scales bring totals of about ``reach`` into a byte or a bit beyond."""
         channels = blocks * self.config.cols
         table = np.zeros(channels, dtype=[("bias", "<i4"), ("scale", "<f4")])
         table["bias"] = self._generator.integers(-reach, reach + 1, channels)
@@ -116,8 +116,10 @@ class Binder:
     def _unbind(self, tensor: Tensor) -> None:
         """Bind a page of nothing over ``tensor``: its own pages are released, and written back if dirty."""
         assert tensor.slot is not None
-        self._emit(Opcode.BIND, slot=tensor.slot, tensor_class=TensorClass.INPUT, colour=0, window=tensor.window, pages=0,
-                   page=0, home=1)  # fmt: skip
+        self._emit(
+            Opcode.BIND, slot=tensor.slot, tensor_class=TensorClass.INPUT, colour=0, window=tensor.window, pages=0,
+            page=0, home=1,
+        )  # fmt: skip
         self._slots[tensor.slot] = None
         tensor.slot, tensor.home = None, True
 
