@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak mutants byte clean
+.PHONY: help setup test sim lint soak mutants byte docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -32,6 +32,9 @@ mutants: setup ## break every latency and every hazard rule; each break must tur
 
 byte: setup ## follow one activation from the ONNX tensor to the output
 	.venv/bin/python -m controller.byte
+
+docs: setup ## the tables of the manual, made from the sources
+	.venv/bin/python -m docs.tables
 
 clean: ## remove what was generated, keep .venv
 	rm -rf build
