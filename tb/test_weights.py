@@ -59,7 +59,7 @@ async def loads_every_tile_in_its_cycles(dut):
     random = driver.bench.random
     free = 0  # the swap that freed the shadow registers
     left = 0  # pixels of the pass that runs, without this one
-    for _ in range(60):
+    for _ in range(200):
         serial, tiles = random.randrange(2), random.choice((1, 1, 2, 5))
         base = random.choice((0, WORDS - 5, random.randrange(WORDS)))
         # A pass of the command before may still run.
@@ -82,7 +82,7 @@ async def loads_every_tile_in_its_cycles(dut):
                 ready, _ = await driver.step(ending=left == 1)
                 left -= left > 0
                 assert ready
-            pixels = random.choice((1, 1, 2, random.randrange(1, 20)))
+            pixels = random.choice((1, 2, random.randrange(1, 40)))
             free = driver.cycle
             ready, idle = await driver.step(swap=True, ending=pixels == 1)
             assert ready
