@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from controller.graph import Graph
     from spec.config import Config
 
+_ALIGNMENT = 4096
+
 
 @dataclass(frozen=True, eq=False)
 class Compiled:
@@ -58,6 +60,11 @@ class Compiled:
     def macs(self) -> int:
         """Multiplications by a weight that the network asks for."""
         return self.graph.macs
+
+    @property
+    def program_address(self) -> int:
+        """The byte address of the program: behind the tensors, where no burst of it crosses 4 KiB."""
+        return -(-len(self.image) // _ALIGNMENT) * _ALIGNMENT
 
     def load(self, stored: Mapping[str, Bytes]) -> NDArray[np.uint8]:
         """The image with inputs in place; `stored` are integers by ONNX input name, as `quantize_inputs` makes them."""

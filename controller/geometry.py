@@ -73,7 +73,8 @@ def sizes(total: int, most: int) -> list[int]:
     >>> sizes(10, 4)
     [4, 3, 2, 1]
     """
-    found, parts = [], -(-total // most)
+    found: list[int] = []
+    parts = -(-total // most)
     while parts <= total:
         size = -(-total // parts)
         if not found or size < found[-1]:
