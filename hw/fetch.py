@@ -50,9 +50,7 @@ class Fetch(wiring.Component):
     axi : Out(AxiRead)
         The program port.
     instructions : Out(stream(FETCHED))
-        The program's instructions.
-    exhausted : Out(1)
-        All of them were taken, and no stop came; the payload's address is the first one past the program.
+        The program's instructions, and no more than ``length``.
     idle : Out(1)
         Nothing is under way and no program is being read.
     fault : Out(FAULT)
@@ -69,7 +67,6 @@ class Fetch(wiring.Component):
             "length": In(32),
             "axi": Out(AxiRead(config.bus_bytes)),
             "instructions": Out(stream.Signature(FETCHED)),
-            "exhausted": Out(1),
             "idle": Out(1),
             "fault": Out(FAULT),
         })
@@ -142,7 +139,6 @@ class Fetch(wiring.Component):
             following.eq(place + taken),
             buffer.read_address.eq(following),
             out.payload.instruction.eq(buffer.read_data),
-            self.exhausted.eq(active & (left == 0)),
         ]
         m.d.sync += [
             place.eq(following),

@@ -24,7 +24,8 @@ class Loader(wiring.Component):
 
     READ asks for a page and takes the next command as soon as its last burst is asked for; beats are always taken, but
     for the cycle in which a page outside the window finishes. The n-th PLACE empties the buffer that the n-th READ
-    filled; that it is filled, and that a buffer is free, is the commands' waits' matter. Latencies are ``spec.timing.READ_ISSUE`` and ``PLACE_LATENCY``.
+    filled; that it is filled, and that a buffer is free, is the commands' waits' matter. Latencies are
+    ``spec.timing.READ_ISSUE`` and ``PLACE_LATENCY``.
 
     ::
 

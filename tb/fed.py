@@ -36,11 +36,12 @@ class Fed(wiring.Component):
     def __init__(self, unit, queues):
         self.unit, self.queues = unit, queues
         names = tuple(queue.name.lower() for queue in queues)
-        self.passed = {n: m for n, m in unit.signature.members.items() if not n.startswith(tuple(f"{q}_" for q in names))}
+        own = tuple(f"{name}_" for name in names)
+        self.passed = {n: m for n, m in unit.signature.members.items() if not n.startswith(own)}
         pushes = {n: In(stream.Signature(entry(unit.signature.members[f"{n}_payload"].shape))) for n in names}
         super().__init__({**pushes, **self.passed, "starts": Out(8), "finishes": Out(8)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform):  # noqa: ARG002, D102
         m = Module()
         m.submodules.unit = unit = self.unit
         m.submodules.completions = completions = Completions()

@@ -120,8 +120,6 @@ async def delivers_programs_in_order(dut, pace):
         base = bench.random.randrange(0, SIZE - 8 * bench.burst_bytes, bench.burst_bytes)
         await bench.begin(base, length)
         await bench.drain(bench.instructions, length)
-        await bench.tick()
-        assert bench.get("exhausted")
         bench.agree(bench.got(), bench.program(base, length))
         bench.agree([a for _, a in bench.asked], [base + i * bench.burst_bytes for i in range(-(-length // b))])
         await bench.tick(20)
@@ -175,7 +173,9 @@ async def takes_the_promised_cycles(dut, latency, pace):
     asked = []
     for j in range(-(-length // c.fetch_burst)):
         room = (j + 1) * c.fetch_burst - c.fetch_instructions - 1
-        earliest = [bench.began + FETCH_ISSUE, asked[-1] + 1 if asked else 0, takes[room] + FETCH_REFILL if room >= 0 else 0]
+        earliest = [bench.began + FETCH_ISSUE]
+        earliest += [asked[-1] + 1] if asked else []
+        earliest += [takes[room] + FETCH_REFILL] if room >= 0 else []
         asked.append(max(earliest))
     bench.agree([cycle for cycle, _ in bench.asked], asked)
     earliest = [max(bench.ends[i] + FETCH_LATENCY, takes[i - 1] + 1 if i else 0) for i in range(length)]
@@ -201,7 +201,6 @@ async def drops_what_comes_after_a_stop(dut):
         await bench.tick(30)
         assert len(bench.instructions.got) <= seen + 1
         assert all(cycle <= bench.ended for cycle, _ in bench.asked), "a burst must not be issued after the stop"
-        assert not bench.get("exhausted")
         bench.instructions.got.clear()
         length = bench.config.fetch_burst + 1
         await bench.begin(bench.burst_bytes, length)
