@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ from spec.errors import Error
 from spec.isa import Queue, TensorClass
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sim.hazards import Hazards
     from sim.steps import Steps
     from spec.config import Config
@@ -57,7 +58,7 @@ class Slot:
 
 
 class Allocator:
-    """Policy ``none``: pages stay while their operator runs; the least recently used tensor makes room, lowest page first.
+    """Policy ``none``: pages stay while their operator runs; the least recently used tensor makes room, page by page.
 
     ``steps`` takes what the controller does and how long; ``hazards`` is asked whom a fill or a write-back waits for.
     """
@@ -68,7 +69,7 @@ class Allocator:
         self.directory = [Page() for _ in range(config.virtual_pages)]
         n = config.bank_frames
         self.free = [deque(range(b * n, (b + 1) * n)) for b in range(config.banks)]
-        #: The engines' page tables; -1 where nothing is present. Engines may hold an old frame there, and must not use it.
+        #: The engines' page tables; -1 where nothing is present. There engines may hold an old frame, not to be used.
         self.table = np.full(config.virtual_pages, -1, dtype=np.int32)
         self.evictions = self.write_backs = self.fills = 0
         #: Fills of pages that are written: earlier bytes of a partly written page come back.
@@ -120,7 +121,8 @@ class Allocator:
     def settle(self, slot: int, p: int, *, writes: bool, protect: Callable[[], set[int]]) -> int:
         """Make page ``p`` of ``slot`` resident and return its frame.
 
-        ``protect`` gives the virtual pages of the current command, which are never victims; asked at the first eviction.
+        ``protect`` gives the virtual pages of the current command, which are never victims; it is asked when one is
+        needed.
         """
         s = self.slots[slot]
         page = self.directory[s.window + p]
@@ -167,7 +169,8 @@ class Allocator:
         self.steps.push(take)
         self.hazards.reads(page.frame, Queue.TAKE, take.index + 1)
         self.hazards.takes_port("read", bank, Queue.TAKE, take.index + 1)
-        write = Command(Queue.WRITE, self.steps.pushed[Queue.WRITE], {"address": self.address(slot, p), "frame": page.frame})
+        work = {"address": self.address(slot, p), "frame": page.frame}
+        write = Command(Queue.WRITE, self.steps.pushed[Queue.WRITE], work)
         write.data = {Queue.TAKE: write.index + 1}
         self.steps.push(write)
         page.dirty, page.home, page.store = False, True, write.index + 1

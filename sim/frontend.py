@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sim.allocator import Allocator
-from sim.commands import Command, Waits
+from sim.commands import Command
 from sim.errors import MachineError
 from sim.hazards import Hazards
 from sim.steps import Steps
@@ -15,9 +14,13 @@ from spec.errors import Error
 from spec.isa import HEADER, INSTRUCTION_BYTES, MAGIC, VERSION, WORDS, Mode, Opcode, Queue, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from spec.config import Config
 
 Fields = dict[str, int]
+#: The banks that a queue's command uses through their read or write port.
+Banks = dict[tuple[str, Queue], set[int]]
 
 
 class FrontEnd:
@@ -97,15 +100,19 @@ class FrontEnd:
         elif opcode is Opcode.COMPUTE:
             self._compute(fields)
         else:
-            if fields["slot"] >= self.config.slots:
-                raise MachineError(Error.SLOT_NOT_BOUND)
-            if opcode is Opcode.BIND:
-                self.allocator.bind(fields["slot"], fields)
-            elif opcode is Opcode.STORE:
-                self._bound(fields["slot"])
-                for p in self._pages(fields):
-                    self.allocator.store(fields["slot"], p)
+            self._tensor(opcode, fields)
         return False
+
+    def _tensor(self, opcode: Opcode, fields: Fields) -> None:
+        """BIND, RELEASE (of no effect under policy ``none``) and STORE."""
+        if fields["slot"] >= self.config.slots:
+            raise MachineError(Error.SLOT_NOT_BOUND)
+        if opcode is Opcode.BIND:
+            self.allocator.bind(fields["slot"], fields)
+        elif opcode is Opcode.STORE:
+            self._bound(fields["slot"])
+            for p in self._pages(fields):
+                self.allocator.store(fields["slot"], p)
 
     def _bound(self, slot: int) -> None:
         if slot >= self.config.slots or not self.allocator.slots[slot].bound:
@@ -157,7 +164,8 @@ class FrontEnd:
             good &= self.operands[Role.CONSTANTS]["run"] == timing.CONSTANTS_WORDS
             good &= self.operands[Role.CONSTANTS]["count"] == 1
             for role in (Role.OUTPUT, *([Role.RESIDUAL] if fields["residual"] else [])):
-                good &= self.operands[role]["run"] == fields["width"] and self.operands[role]["count"] == fields["height"]
+                good &= self.operands[role]["run"] == fields["width"]
+                good &= self.operands[role]["count"] == fields["height"]
         if not good:
             raise MachineError(Error.BAD_SHAPE)
 
@@ -181,7 +189,10 @@ class FrontEnd:
     def _commands(self, fields: Fields, roles: list[Role]) -> dict[Queue, Command]:
         """The commands of a COMPUTE in dispatch order, with their work and half waits."""
         c, kernel = self.config, self.registers[Opcode.KERNEL]
-        base = {r: self.allocator.slots[self.operands[r]["slot"]].window * c.page_words + self.operands[r]["offset"] for r in roles}
+        base = {
+            r: self.allocator.slots[self.operands[r]["slot"]].window * c.page_words + self.operands[r]["offset"]
+            for r in roles
+        }
         window = {
             **{k: v for k, v in kernel.items() if k != "opcode"},
             **{k: v for k, v in self.registers[Opcode.BOUNDS].items() if k != "opcode"},
@@ -241,9 +252,9 @@ class FrontEnd:
             return Queue.ARRAY if role is Role.INPUT else Queue.WEIGHTS
         return Queue.POST
 
-    def _settle(self, fields: Fields, roles: list[Role], commands: dict[Queue, Command]) -> dict[tuple[str, Queue], set[int]]:
+    def _settle(self, fields: Fields, roles: list[Role], commands: dict[Queue, Command]) -> Banks:
         """Make every operand resident, fold hazards into waits; returns the banks of each port user."""
-        banks: dict[tuple[str, Queue], set[int]] = {}
+        banks: Banks = {}
         for role in roles:
             operand, writes = self.operands[role], role is Role.OUTPUT
             slot = operand["slot"]
@@ -273,16 +284,16 @@ class FrontEnd:
                     self._protected.add(window + p)
         return self._protected
 
-    def _ports(self, fields: Fields, commands: dict[Queue, Command], banks: dict[tuple[str, Queue], set[int]]) -> None:
-        """Each command waits for the last users of its ports, and becomes the last user; all commands bank by bank together."""
+    def _ports(self, fields: Fields, commands: dict[Queue, Command], banks: Banks) -> None:
+        """Each command waits for the last users of its ports, and becomes the last user; all together, bank by bank."""
         shared = banks.get(("read", Queue.WEIGHTS), set()) & banks.get(("read", Queue.ARRAY), set())
         if fields["mode"] == Mode.ARRAY:
             self.serials += bool(shared)
             for queue in (Queue.WEIGHTS, Queue.ARRAY):
                 commands[queue].work = {**commands[queue].work, "serial": int(bool(shared))}
         self.steps.spend(timing.PORT_BANK * self.config.banks)
-        for port, queue in banks:
-            for bank in banks[port, queue]:
+        for (port, queue), used in banks.items():
+            for bank in used:
                 self.hazards.before_port(port, bank, commands[queue].port)
         for port, queue in sorted(banks, key=lambda key: key[1]):
             for bank in banks[port, queue]:

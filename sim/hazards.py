@@ -16,8 +16,8 @@ _READERS = (Queue.WEIGHTS, Queue.ARRAY, Queue.POST, Queue.TAKE)
 class Hazards:
     """Last writer and last readers of each frame; last user of each bank's read and write port.
 
-    A wait is a count: "queue q has finished n commands". Since a writer waits for everyone before it, waiting for the last
-    writer is waiting for all before; the same holds for the last user of a port.
+    A wait is a count: "queue q has finished n commands". Since a writer waits for everyone before it, waiting for the
+    last writer is waiting for all before; the same holds for the last user of a port.
     """
 
     def __init__(self, config: Config) -> None:

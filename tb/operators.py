@@ -28,10 +28,10 @@ class Part(NamedTuple):
 
 
 def span(first: int, count: int, step: int, reach: int, size: int) -> tuple[int, int, int]:
-    """Of ``size`` input rows or columns those that a tile needs: the first, their number, the tile's first tap.
+    """What a tile needs of ``size`` input rows or columns: the first, their number, its first tap.
 
-    The tile's outputs start at input ``first``, ``step`` apart, and reach over ``reach`` inputs each. The tap is counted
-    from the first needed input; at least one is needed, even if all is padding.
+    The tile's outputs start at input ``first``, ``step`` apart, and reach over ``reach`` inputs each. The tap is
+    counted from the first needed input; at least one is needed, even if all is padding.
     """
     low = min(max(first, 0), size - 1)
     high = min(max(first + (count - 1) * step + reach - 1, 0), size - 1)

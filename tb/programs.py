@@ -44,6 +44,8 @@ class Sample:
         Where the program and DRAM page 0 lie.
     read_window, write_window
         Base and limit of the pages that may be read and written.
+    flushed
+        Everything leaves the machine at the end, so DRAM holds all results.
     """
 
     config: Config
@@ -55,6 +57,7 @@ class Sample:
     data_base: int
     read_window: tuple[int, int]
     write_window: tuple[int, int]
+    flushed: bool
 
 
 def sample(config: Config, seed: int, *, computes: int = 12) -> Sample:
@@ -64,8 +67,8 @@ def sample(config: Config, seed: int, *, computes: int = 12) -> Sample:
     operators = Operators(binder)
     while operators.computes < computes:
         operators.run()
-    if rng.random() < 0.5:
-        # Everything that is bound leaves the machine.
+    flushed = rng.random() < 0.5
+    if flushed:
         binder.release()
     instructions = [*binder.instructions, Instruction(Opcode.END, {})]
     program = assemble(config, instructions)
@@ -82,7 +85,7 @@ def sample(config: Config, seed: int, *, computes: int = 12) -> Sample:
     window = (data_base, end) if rng.random() < 0.5 else (0, len(image))
     return Sample(
         config=config, seed=seed, program=program, length=len(instructions) + 1, image=bytes(image),
-        program_address=program_address, data_base=data_base, read_window=window, write_window=window,
+        program_address=program_address, data_base=data_base, read_window=window, write_window=window, flushed=flushed,
     )  # fmt: skip
 
 

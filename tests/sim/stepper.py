@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sim.steps import Push, Spend, Take
@@ -228,7 +229,8 @@ class Stepper:
             line.free = cycle + c.page_bursts
             for i in range(c.page_bursts):
                 address = work["address"] + i * c.page_bytes // c.page_bursts
-                self._at(cycle + timing.READ_ISSUE + i, lambda now, a=address, i=i: self._issue(queue, a, now, i == c.page_bursts - 1))
+                last = i == c.page_bursts - 1
+                self._at(cycle + timing.READ_ISSUE + i, partial(self._issue, queue, address, last=last))
             return
         if queue is Queue.WEIGHTS:
             line.free = 1 << 60
@@ -248,7 +250,7 @@ class Stepper:
         line.free = finish + 1
         self._at(finish, line.finishes.append)
 
-    def _issue(self, queue: Queue, address: int, cycle: int, last: bool) -> None:  # noqa: FBT001
+    def _issue(self, queue: Queue, address: int, cycle: int, *, last: bool) -> None:
         write, beats = queue is Queue.WRITE, self.config.burst_beats
         self.transactions.append(Transaction(cycle, "W" if write else "R", address, beats))
         done = self.lines[queue].finishes.append if last else lambda _: None

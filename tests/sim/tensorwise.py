@@ -1,0 +1,123 @@
+"""What a program computes, tensor by tensor in DRAM, without pages, frames or queues."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spec.isa import INSTRUCTION_BYTES, WORDS, Mode, Opcode, Role
+
+if TYPE_CHECKING:
+    from spec.config import Config
+
+_F = np.float32
+
+
+def _real(bits: int) -> np.float32:
+    return _F(struct.unpack("<f", struct.pack("<I", bits))[0])
+
+
+def _rounded(value: np.float32, zero: int, low: int, high: int) -> int:
+    return min(max(min(max(round(float(value)), -(1 << 31)), (1 << 31) - 1) + zero, low), high)
+
+
+@dataclass
+class Tensorwise:
+    """Executes instructions one by one on ``dram``, whose page 0 lies at ``base``; every write goes straight there."""
+
+    config: Config
+    dram: bytearray
+    base: int
+    pages: dict[int, int] = field(default_factory=dict)
+    registers: dict[int, dict[str, int]] = field(default_factory=dict)
+    operands: dict[int, dict[str, int]] = field(default_factory=dict)
+    sums: list[list[int]] = field(default_factory=list)
+
+    def run(self, program: bytes, length: int) -> None:
+        """All instructions after the header."""
+        for i in range(1, length):
+            raw = int.from_bytes(program[i * INSTRUCTION_BYTES : (i + 1) * INSTRUCTION_BYTES], "little")
+            opcode = Opcode(raw & 15)
+            fields = WORDS[opcode].decode(raw)
+            if opcode is Opcode.BIND:
+                self.pages[fields["slot"]] = fields["page"]
+            elif opcode is Opcode.OPERAND:
+                self.operands[fields["role"]] = fields
+            elif opcode is Opcode.COMPUTE:
+                self._compute(fields)
+            else:
+                self.registers[opcode] = fields
+
+    def _at(self, role: Role, word: int) -> int:
+        operand = self.operands[role]
+        page = self.base + self.pages[operand["slot"]] * self.config.page_bytes
+        return page + (operand["offset"] + word) * self.config.rows
+
+    def _word(self, role: Role, word: int) -> list[int]:
+        at = self._at(role, word)
+        return [b - 256 if b > 127 else b for b in self.dram[at : at + self.config.rows]]
+
+    def _row(self, role: Role, row: int) -> int:
+        operand = self.operands[role]
+        return row // operand["run"] * operand["stride"] + row % operand["run"]
+
+    def _tap(self, fields: dict[str, int], pixel: int, tap: int) -> list[int]:
+        kernel, bounds = self.registers[Opcode.KERNEL], self.registers[Opcode.BOUNDS]
+        rest, block = divmod(tap, kernel["blocks"])
+        ky, kx = divmod(rest, kernel["kernel_w"])
+        oy, ox = divmod(pixel, fields["width"])
+        row = fields["y"] + oy * kernel["stride_h"] + ky * kernel["dilation_h"]
+        column = fields["x"] + ox * kernel["stride_w"] + kx * kernel["dilation_w"]
+        if not (0 <= row < bounds["height"] and 0 <= column < bounds["width"]):
+            return [kernel["pad"]] * self.config.rows
+        return self._word(Role.INPUT, row * bounds["row_stride"] + block * bounds["block_stride"] + column)
+
+    def _compute(self, fields: dict[str, int]) -> None:
+        kernel, lanes = self.registers[Opcode.KERNEL], range(self.config.rows)
+        taps = kernel["kernel_h"] * kernel["kernel_w"]
+        pixels = range(fields["height"] * fields["width"])
+        mode = Mode(fields["mode"])
+        if mode is Mode.ARRAY:
+            if fields["first"]:
+                self.sums = [[0] * self.config.cols for _ in pixels]
+            tiles = self.operands[Role.WEIGHTS]["run"] // self.config.rows
+            weights = [[self._word(Role.WEIGHTS, t * self.config.rows + r) for r in lanes] for t in range(tiles)]
+            for p in pixels:
+                for t in range(tiles):
+                    word = self._tap(fields, p, t)
+                    for c in lanes:
+                        self.sums[p][c] += sum(word[r] * weights[t][r][c] for r in lanes)
+            totals = self.sums
+        else:
+            totals = []
+            for p in pixels:
+                words = [self._tap(fields, p, t) for t in range(taps)]
+                if mode is Mode.DEPTHWISE:
+                    weight = [self._word(Role.WEIGHTS, t) for t in range(taps)]
+                    totals.append([sum(words[t][c] * weight[t][c] for t in range(taps)) for c in lanes])
+                else:
+                    reduce = sum if mode is Mode.SUM else max
+                    totals.append([reduce(word[c] for word in words) for c in lanes])
+        if fields["last"]:
+            rows = [self._finish(fields, p, totals[p]) for p in pixels]
+            for p, row in zip(pixels, rows, strict=True):
+                at = self._at(Role.OUTPUT, self._row(Role.OUTPUT, p))
+                self.dram[at : at + self.config.rows] = bytes(v & 255 for v in row)
+
+    def _finish(self, fields: dict[str, int], pixel: int, totals: list[int]) -> list[int]:
+        clamp, scale = self.registers[Opcode.CLAMP], self.registers[Opcode.SCALE]
+        table = self._at(Role.CONSTANTS, 0)
+        row = []
+        for c, total in enumerate(totals):
+            bias, factor = struct.unpack_from("<if", self.dram, table + 8 * c)
+            out = _rounded(_F(total + bias) * _F(factor), clamp["zero_a"], clamp["low_a"], clamp["high_a"])
+            if fields["residual"]:
+                other = self._word(Role.RESIDUAL, self._row(Role.RESIDUAL, pixel))[c]
+                a = _F(out + 128 * clamp["unsigned_a"]) * _real(scale["ratio_a"])
+                b = _F(other + 128 * clamp["unsigned_b"]) * _real(scale["ratio_b"])
+                out = _rounded((_real(scale["fixed"]) + a) + b, clamp["zero_b"], clamp["low_b"], clamp["high_b"])
+            row.append(out)
+        return row
