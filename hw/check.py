@@ -1,0 +1,134 @@
+"""Refuses COMPUTEs that would hang or overrun an engine."""
+
+from __future__ import annotations
+
+from amaranth import Array, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from hw.commands import Commands
+from hw.layout import layout
+from hw.slots import binding, slot_request
+from spec.isa import COMPUTE, KERNEL, OPERAND, Mode, Role
+
+__all__ = ["Check"]
+
+ROLES = len(Role)
+
+
+class Check(wiring.Component):
+    """Looks the operands' slots up, one a cycle, and judges the shape meanwhile.
+
+    ``start`` in cycle t; the slots are looked up in t + 1 to t + 5; ``done`` in t + 6; the verdict stands from t + 7.
+
+    Parameters
+    ----------
+    config : Config
+        The machine.
+
+    Members
+    -------
+    start : In(1)
+        Begin in the next cycle.
+    compute, kernel, operands : In
+        The instruction and the registers; must hold.
+    binding : In(binding)
+        From Slots.
+    slots : Out(slot_request)
+        To Slots.
+    roles : Out(5)
+        The operands that the COMPUTE has.
+    windows, pages : Out.array(5)
+        Their slots' windows.
+    pixels, taps : Out
+        height * width; kernel_h * kernel_w.
+    unbound : Out(1)
+        A slot is not bound, or does not exist.
+    bad : Out(1)
+        The engines cannot run the shape.
+    done : Out(1)
+        The last cycle.
+    """
+
+    def __init__(self, *, config):
+        self.config = config
+        k = Commands(config)
+        super().__init__({
+            "start": In(1),
+            "compute": In(layout(COMPUTE)),
+            "kernel": In(layout(KERNEL)),
+            "operands": In(layout(OPERAND)).array(ROLES),
+            "binding": In(binding(config)),
+            "slots": Out(slot_request(config)),
+            "roles": Out(ROLES),
+            "windows": Out(k.page_bits).array(ROLES),
+            "pages": Out(k.page_bits + 1).array(ROLES),
+            "pixels": Out(22),
+            "taps": Out(16),
+            "unbound": Out(1),
+            "bad": Out(1),
+            "done": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        c, compute, kernel = self.config, self.compute, self.kernel
+        ranges = {role: self.operands[role] for role in Role}
+
+        # Which operands there are.
+        weighted = (compute.mode == Mode.ARRAY) | (compute.mode == Mode.DEPTHWISE)
+        m.d.comb += [
+            self.roles[Role.INPUT].eq(1),
+            self.roles[Role.WEIGHTS].eq(weighted),
+            self.roles[Role.CONSTANTS].eq(compute.last),
+            self.roles[Role.RESIDUAL].eq(compute.last & compute.residual),
+            self.roles[Role.OUTPUT].eq(compute.last),
+        ]
+
+        # Slot after slot, each latched in the cycle after its lookup.
+        step, busy = Signal(range(ROLES + 1)), Signal()
+        slot = Array(ranges[role].slot for role in Role)[step]
+        m.d.comb += self.done.eq(busy & (step == ROLES))
+        with m.If(busy):
+            m.d.sync += step.eq(step + 1)
+            with m.If(step != ROLES):
+                m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(slot)]
+        with m.If(self.done):
+            m.d.sync += busy.eq(0)
+        with m.If(self.start):
+            m.d.sync += [busy.eq(1), step.eq(0), self.unbound.eq(0)]
+        for role in Role:
+            with m.If(busy & (step == role + 1)):
+                missing = ~self.binding.bound | (ranges[role].slot >> exact_log2(c.slots)).any()
+                m.d.sync += [self.windows[role].eq(self.binding.window), self.pages[role].eq(self.binding.pages)]
+                with m.If(self.roles[role] & missing):
+                    m.d.sync += self.unbound.eq(1)
+
+        # The products take a cycle, the judgement another.
+        m.d.sync += [
+            self.pixels.eq(compute.height * compute.width),
+            self.taps.eq(kernel.kernel_h * kernel.kernel_w),
+        ]
+        weights, constants = ranges[Role.WEIGHTS], ranges[Role.CONSTANTS]
+        array, depthwise = compute.mode == Mode.ARRAY, compute.mode == Mode.DEPTHWISE
+        tiled = (weights.run[: exact_log2(c.rows)] == 0) & (weights.count == 1)
+        tapped = (weights.run == self.taps) & (self.taps <= c.window_taps) & (weights.count == 1)
+        # A bias and a scale of four bytes each for every column.
+        table = 8 * c.cols // c.rows
+        rules = [
+            self.pixels.any(),
+            self.taps.any(),
+            kernel.blocks.any(),
+            *(~self.roles[r] | (ranges[r].run.any() & ranges[r].count.any()) for r in Role),
+            Mux(array, (self.pixels <= c.half_rows) & tiled, compute.last & (kernel.blocks == 1)),
+            ~depthwise | tapped,
+            ~compute.last | ((constants.run == table) & (constants.count == 1)),
+        ]
+        for role in (Role.RESIDUAL, Role.OUTPUT):
+            fits = (ranges[role].run == compute.width) & (ranges[role].count == compute.height)
+            rules.append(~self.roles[role] | fits)
+        good = Signal(len(rules))
+        m.d.comb += [good[i].eq(rule) for i, rule in enumerate(rules)]
+        m.d.sync += self.bad.eq(~good.all())
+        return m

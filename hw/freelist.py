@@ -1,0 +1,108 @@
+"""Frames that hold nothing: a list for each bank, first freed, first taken."""
+
+from __future__ import annotations
+
+from amaranth import Array, Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from hw.commands import Commands
+from hw.wipe import WIPE
+
+__all__ = ["FreeList"]
+
+
+class FreeList(wiring.Component):
+    r"""Free frames of all banks. ``find`` takes from the first bank at or after ``colour`` that has any, wrapping.
+
+    One frame can be taken and one given back in a cycle. Wiped, all frames are free, in ascending order.
+
+    ::
+
+        cycle    0      1
+        find     /‾‾‾\
+        any      /‾‾‾\
+        frame           ⟨ f ⟩
+
+    Parameters
+    ----------
+    config : Config
+        The machine.
+
+    Members
+    -------
+    colour : In
+        The bank to try first, in the cycle of ``find``.
+    find : In(1)
+        Take a frame.
+    any : Out(1)
+        There is one; ``find`` without does nothing.
+    frame : Out(frame)
+        The one taken, in the next cycle.
+    give : In(1)
+        Put ``given`` at the end of its bank's list.
+    given : In(frame)
+        A frame.
+    wipe : In(WIPE)
+        See Wipe.
+    """
+
+    def __init__(self, *, config):
+        self.config = config
+        k = Commands(config)
+        super().__init__({
+            "colour": In(ceil_log2(config.banks)),
+            "find": In(1),
+            "any": Out(1),
+            "frame": Out(k.frame),
+            "give": In(1),
+            "given": In(k.frame),
+            "wipe": In(WIPE),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        bank_bits, place_bits = ceil_log2(c.banks), ceil_log2(c.bank_frames)
+
+        # A frame's bank is the list it is in, so that only its place in the bank is kept.
+        m.submodules.places = places = memory.Memory(shape=unsigned(place_bits), depth=c.frames, init=[])
+        write, read = places.write_port(), places.read_port()
+        oldest = Array(Signal(place_bits, name=f"oldest_{b}") for b in range(c.banks))
+        levels = Array(Signal(range(c.bank_frames + 1), name=f"level_{b}") for b in range(c.banks))
+
+        # The lists are turned, so that the first choice is lane 0.
+        bank, turned = Signal(bank_bits), Signal(c.banks)
+        filled = Cat(level.any() for level in levels)
+        m.d.comb += [turned.eq(Cat(filled, filled) >> self.colour), self.any.eq(turned.any())]
+        for lane in reversed(range(c.banks)):
+            with m.If(turned[lane]):
+                m.d.comb += bank.eq(self.colour + lane)
+
+        found, asked = Signal(), Signal(bank_bits)
+        m.d.comb += [
+            found.eq(self.find & self.any),
+            read.en.eq(found),
+            read.addr.eq(Cat(oldest[bank], bank)),
+            self.frame.eq(Cat(read.data, asked)),
+        ]
+        with m.If(found):
+            m.d.sync += [asked.eq(bank), oldest[bank].eq(oldest[bank] + 1)]
+
+        into = self.given[place_bits:]
+        newest = Signal(place_bits)
+        m.d.comb += newest.eq(oldest[into] + levels[into])
+        for b in range(c.banks):
+            m.d.sync += levels[b].eq(levels[b] + (self.give & (into == b)) - (found & (bank == b)))
+
+        wiped = self.wipe.index[: place_bits + bank_bits]
+        m.d.comb += [
+            write.en.eq(self.give | self.wipe.valid),
+            write.addr.eq(Mux(self.wipe.valid, wiped, Cat(newest, into))),
+            write.data.eq(Mux(self.wipe.valid, wiped, self.given)),
+        ]
+        with m.If(self.wipe.valid):
+            for b in range(c.banks):
+                m.d.sync += [oldest[b].eq(0), levels[b].eq(c.bank_frames)]
+        return m

@@ -1,0 +1,220 @@
+"""Makes one page resident, or writes it through."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2, exact_log2
+
+from hw.commands import COUNTS, Commands
+from hw.directory import USERS, page_entry, page_request
+from hw.hazards import USER, hazard_request
+from hw.ports import MapPort
+from hw.slots import binding, residency, slot_request
+from hw.transfers import transfer_request
+from spec.isa import Queue
+
+__all__ = ["Settle"]
+
+
+class Settle(wiring.Component):
+    """Visits a page. ``start`` is the first cycle of the visit; what is asked for must hold until ``done``.
+
+    A page that is present takes three cycles: looked up, hazards looked up, folded. One that is absent first gets a
+    frame, waits until nobody translates it any more, and is mapped; unless it is only written and has no home, it is
+    filled. A visit to store takes two cycles and, if the page is dirty, those of the write-back.
+
+    Parameters
+    ----------
+    config : Config
+        The machine.
+
+    Members
+    -------
+    start : In(1)
+        Begin.
+    store : In(1)
+        Only write the page through if it is dirty.
+    slot, window, place : In
+        The page: ``place`` in the window of the slot.
+    writes : In(1)
+        The page will be written, else read.
+    user : In(USER)
+        By which command.
+    counts : In(COUNTS)
+        Completion counts.
+    any, found : In
+        From FreeList.
+    binding, residency : In
+        From Slots.
+    entry, users : In
+        From Directory.
+    transferred : In(1)
+        Transfers is done.
+    evicted, refused, victim : In
+        Eviction is done, with a frame or without.
+    find, evict : Out(1)
+        To FreeList and Eviction.
+    slots, directory, hazards, transfer, map : Out
+        To Slots, Directory, Hazards, Transfers and the page tables.
+    fold : Out(1)
+        The hazards of ``frame`` stand at the outputs of Hazards and belong to the command's waits.
+    frame : Out(frame)
+        The page's.
+    done : Out(1)
+        The last cycle, unless the visit was refused.
+    """
+
+    def __init__(self, *, config):
+        self.config = config
+        k = Commands(config)
+        super().__init__({
+            "start": In(1),
+            "store": In(1),
+            "slot": In(ceil_log2(config.slots)),
+            "window": In(k.page_bits),
+            "place": In(k.page_bits),
+            "writes": In(1),
+            "user": In(USER),
+            "counts": In(COUNTS),
+            "any": In(1),
+            "found": In(k.frame),
+            "binding": In(binding(config)),
+            "residency": In(residency(config)),
+            "entry": In(page_entry(config)),
+            "users": In(USERS),
+            "transferred": In(1),
+            "evicted": In(1),
+            "refused": In(1),
+            "victim": In(k.frame),
+            "find": Out(1),
+            "evict": Out(1),
+            "slots": Out(slot_request(config)),
+            "directory": Out(page_request(config)),
+            "hazards": Out(hazard_request(config)),
+            "transfer": Out(transfer_request(config)),
+            "map": Out(MapPort(config)),
+            "fold": Out(1),
+            "frame": Out(k.frame),
+            "done": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        c, k, s = self.config, Commands(self.config), self.residency
+        bank_bits = exact_log2(c.bank_frames)
+        virtual, frame, had = Signal(k.page_bits), Signal(k.frame), Signal()
+        entry, users = Signal(page_entry(c)), Signal(USERS)
+        m.d.comb += [virtual.eq(self.window + self.place), self.frame.eq(entry.frame)]
+
+        with m.FSM():
+            with m.State("IDLE"):
+                with m.If(self.start):
+                    m.d.comb += [
+                        self.directory.look.eq(1),
+                        self.directory.page.eq(virtual),
+                        self.slots.look.eq(1),
+                        self.slots.slot.eq(self.slot),
+                        self.slots.touch.eq(~self.store),
+                        self.slots.to.eq(self.slot),
+                    ]
+                    m.next = "SEEN"
+            with m.State("SEEN"):
+                m.d.sync += [entry.eq(self.entry), users.eq(self.users)]
+                with m.If(self.store & self.entry.present & self.entry.dirty):
+                    m.d.comb += [
+                        self.transfer.write_back.eq(1),
+                        self.transfer.page.eq(virtual),
+                        self.transfer.place.eq(self.place),
+                        self.transfer.frame.eq(self.entry.frame),
+                        self.transfer.keep.eq(1),
+                    ]
+                    m.next = "STORE"
+                with m.Elif(self.store):
+                    m.d.comb += self.done.eq(1)
+                    m.next = "IDLE"
+                with m.Elif(self.entry.present):
+                    m.d.comb += [self.hazards.look.eq(1), self.hazards.frame.eq(self.entry.frame)]
+                    m.next = "FOLD"
+                with m.Else():
+                    m.next = "FIND"
+            with m.State("STORE"):
+                with m.If(self.transferred):
+                    m.d.comb += self.done.eq(1)
+                    m.next = "IDLE"
+
+            with m.State("FIND"):
+                m.d.comb += self.find.eq(1)
+                m.d.sync += had.eq(self.any)
+                m.next = "FOUND"
+            with m.State("FOUND"):
+                m.d.sync += frame.eq(self.found)
+                m.next = "STALL"
+                with m.If(~had):
+                    m.d.comb += self.evict.eq(1)
+                    m.next = "EVICT"
+            with m.State("EVICT"):
+                m.d.sync += frame.eq(self.victim)
+                with m.If(self.evicted):
+                    m.next = "STALL"
+                with m.If(self.refused):
+                    m.next = "IDLE"
+
+            # An eviction may have changed this very slot: it is looked up again.
+            with m.State("STALL"):
+                m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(self.slot)]
+                with m.If((self.counts[Queue.ARRAY] >= users.array) & (self.counts[Queue.POST] >= users.post)):
+                    m.next = "CLAIM"
+            with m.State("CLAIM"):
+                m.d.sync += [entry.present.eq(1), entry.frame.eq(frame)]
+                m.d.comb += [
+                    self.map.valid.eq(1),
+                    self.map.page.eq(virtual),
+                    self.map.frame.eq(frame),
+                    self.slots.reside.eq(1),
+                    self.slots.to.eq(self.slot),
+                    self.slots.residency.low.eq(Mux(self.place < s.low, self.place, s.low)),
+                    self.slots.residency.high.eq(Mux(self.place < s.high, s.high, self.place + 1)),
+                    self.slots.residency.resident.eq(s.resident + 1),
+                    self.hazards.look.eq(1),
+                    self.hazards.frame.eq(frame),
+                    self.hazards.look_bank.eq(1),
+                    self.hazards.bank.eq(frame >> bank_bits),
+                ]
+                m.next = "FOLD"
+                # What was never in DRAM need not be fetched to be written.
+                with m.If(~self.writes | entry.home):
+                    m.d.comb += [
+                        self.transfer.fill.eq(1),
+                        self.transfer.page.eq(virtual),
+                        self.transfer.place.eq(self.place),
+                        self.transfer.frame.eq(frame),
+                        self.transfer.store.eq(entry.store),
+                    ]
+                    m.next = "FILL"
+            with m.State("FILL"):
+                with m.If(self.transferred):
+                    m.next = "FOLD"
+
+            with m.State("FOLD"):
+                m.d.comb += [
+                    self.fold.eq(1),
+                    self.hazards.reads.eq(~self.writes),
+                    self.hazards.writes.eq(self.writes),
+                    self.hazards.reader.eq(self.user),
+                    self.hazards.writer.eq(self.user),
+                    self.directory.page.eq(virtual),
+                    self.directory.write.eq(1),
+                    self.directory.entry.eq(entry),
+                    self.directory.entry.dirty.eq(entry.dirty | self.writes),
+                    self.directory.use.eq(1),
+                    self.directory.users.eq(users),
+                    self.done.eq(1),
+                ]
+                with m.If(self.user.queue == Queue.POST):
+                    m.d.comb += self.directory.users.post.eq(self.user.count)
+                with m.Else():
+                    m.d.comb += self.directory.users.array.eq(self.user.count)
+                m.next = "IDLE"
+        return m
