@@ -36,6 +36,9 @@ def array_sums(words: NDArray[np.int8], weights: NDArray[np.int8]) -> NDArray[np
     >>> array_sums(words, weights).tolist()
     [[21, 16389]]
     """
-    # Products and sums of a tile are exact in 64 bits; the accumulator keeps the low 32.
-    exact = np.matmul(words.astype(np.int64), weights.astype(np.int64)).sum(axis=0)
-    return exact.astype(np.int32)
+    # Sums of fewer than 2^39 products are exact in a double, whose product of matrices is a fast one; the accumulator
+    # keeps the low 32 bits.
+    passes, pixels, rows = words.shape
+    inputs = words.transpose(1, 0, 2).reshape(pixels, passes * rows).astype(np.float64)
+    exact: NDArray[np.float64] = inputs @ weights.reshape(passes * rows, -1).astype(np.float64)
+    return exact.astype(np.int64).astype(np.int32)
