@@ -30,6 +30,10 @@ ONLY_HW = {
     "top": "renames the ports of the core; the system benches run it",
 }
 ONLY_SIM = {
+    "datapath": "the order of effects on data, which hardware spreads over its engines",
+    "engines": "the times of all engines together; each engine's bench measures its own",
+    "invariants": "checks of the model's tables; the hardware's are assertions in its units",
+    "schedule": "when the front end's steps happen; hardware has the clock",
     "machine": "the whole, program in, events out; the system benches compare it with the core",
     "memory": "its counterpart is tb/memory.sv, whose bench quotes the same rules",
     "energy": "a count of events times a table; hardware has no such unit",
