@@ -69,6 +69,8 @@ module system #(
   logic [8*BUS_BYTES-1:0] m_axi_rdata, m_axi_wdata, m_axi_prog_rdata;
   logic [BUS_BYTES-1:0] m_axi_wstrb;
   logic [1:0] m_axi_rresp, m_axi_bresp, m_axi_prog_rresp;
+  logic [2:0] m_axi_arsize, m_axi_awsize, m_axi_prog_arsize;
+  logic [1:0] m_axi_arburst, m_axi_awburst, m_axi_prog_arburst;
   logic trace_start;
   logic [7:0] trace_starts, trace_finishes;
 
@@ -99,6 +101,9 @@ module system #(
       .m_axi_arlen,
       .m_axi_arvalid,
       .m_axi_arready,
+      .m_axi_rid(1'b0),
+      .m_axi_arsize,
+      .m_axi_arburst,
       .m_axi_rdata,
       .m_axi_rresp,
       .m_axi_rlast,
@@ -113,6 +118,9 @@ module system #(
       .m_axi_wlast,
       .m_axi_wvalid,
       .m_axi_wready,
+      .m_axi_bid(1'b0),
+      .m_axi_awsize,
+      .m_axi_awburst,
       .m_axi_bresp,
       .m_axi_bvalid,
       .m_axi_bready,
@@ -120,6 +128,9 @@ module system #(
       .m_axi_prog_arlen,
       .m_axi_prog_arvalid,
       .m_axi_prog_arready,
+      .m_axi_prog_rid(1'b0),
+      .m_axi_prog_arsize,
+      .m_axi_prog_arburst,
       .m_axi_prog_rdata,
       .m_axi_prog_rresp,
       .m_axi_prog_rlast,
@@ -193,6 +204,70 @@ module system #(
       .prog_rlast(m_axi_prog_rlast),
       .prog_rvalid(m_axi_prog_rvalid),
       .prog_rready(m_axi_prog_rready)
+  );
+
+  protocol #(
+      .BUS_BYTES(BUS_BYTES)
+  ) data (
+      .clk,
+      .rst,
+      .arvalid(m_axi_arvalid),
+      .arready(m_axi_arready),
+      .araddr(m_axi_araddr),
+      .arlen(m_axi_arlen),
+      .arsize(m_axi_arsize),
+      .arburst(m_axi_arburst),
+      .rvalid(m_axi_rvalid),
+      .rready(m_axi_rready),
+      .rdata(m_axi_rdata),
+      .rresp(m_axi_rresp),
+      .rlast(m_axi_rlast),
+      .awvalid(m_axi_awvalid),
+      .awready(m_axi_awready),
+      .awaddr(m_axi_awaddr),
+      .awlen(m_axi_awlen),
+      .awsize(m_axi_awsize),
+      .awburst(m_axi_awburst),
+      .wvalid(m_axi_wvalid),
+      .wready(m_axi_wready),
+      .wdata(m_axi_wdata),
+      .wstrb(m_axi_wstrb),
+      .wlast(m_axi_wlast),
+      .bvalid(m_axi_bvalid),
+      .bready(m_axi_bready),
+      .bresp(m_axi_bresp)
+  );
+
+  protocol #(
+      .BUS_BYTES(BUS_BYTES)
+  ) fetch (
+      .clk,
+      .rst,
+      .arvalid(m_axi_prog_arvalid),
+      .arready(m_axi_prog_arready),
+      .araddr(m_axi_prog_araddr),
+      .arlen(m_axi_prog_arlen),
+      .arsize(m_axi_prog_arsize),
+      .arburst(m_axi_prog_arburst),
+      .rvalid(m_axi_prog_rvalid),
+      .rready(m_axi_prog_rready),
+      .rdata(m_axi_prog_rdata),
+      .rresp(m_axi_prog_rresp),
+      .rlast(m_axi_prog_rlast),
+      .awvalid(1'b0),
+      .awready(1'b0),
+      .awaddr(0),
+      .awlen(0),
+      .awsize(0),
+      .awburst(0),
+      .wvalid(1'b0),
+      .wready(1'b0),
+      .wdata(0),
+      .wstrb(0),
+      .wlast(1'b0),
+      .bvalid(1'b0),
+      .bready(1'b0),
+      .bresp(0)
   );
 
   monitor watch (

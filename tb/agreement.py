@@ -1,0 +1,68 @@
+"""A program on the model and on the RTL: whether everything agrees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sim.machine import Machine, Run
+from spec.errors import Error
+from spec.memory import Memory
+from tb import compare
+from tb.system import Job
+
+if TYPE_CHECKING:
+    from spec.config import Config
+    from tb.compare import Difference
+    from tb.programs import Sample
+    from tb.system import Observed
+
+__all__ = ["difference", "expected", "job"]
+
+
+def job(sample: Sample, memory: Memory, **changes: object) -> Job:
+    """The job that runs ``sample`` and dumps all of its DRAM."""
+    settings = {
+        "image": sample.image,
+        "program_address": sample.program_address,
+        "program_length": sample.length,
+        "data_base": sample.data_base,
+        "read_window": sample.read_window,
+        "write_window": sample.write_window,
+        "dump_bytes": len(sample.image),
+        "memory": memory,
+    }
+    return Job(**{**settings, **changes})
+
+
+def expected(config: Config, work: Job, *, machine: Machine | None = None) -> tuple[Run, bytes]:
+    """What the model says of a job: the run, and DRAM afterwards."""
+    dram = bytearray(work.image)
+    machine = machine or Machine(config)
+    machine.memory = work.memory
+    first = work.program_address - work.load_address
+    run = machine.run(
+        work.image[first:], dram, address=work.program_address, length=work.program_length, data_base=work.data_base,
+        dram_base=work.load_address, read_window=work.read_window, write_window=work.write_window,
+    )  # fmt: skip
+    return run, bytes(dram)
+
+
+def difference(run: Run, dram: bytes, seen: Observed, *, timed: bool = True) -> Difference | None:
+    """The first difference between model and RTL; without ``timed`` of data and order only."""
+    if not seen.finished:
+        return compare.Difference("run", "end", "an interrupt", "none before the limit")
+    if (run.error, seen.error) != (Error.NONE, Error.NONE):
+        return compare.counters(
+            {"ERROR_CODE": int(run.error), "ERROR_ADDRESS": run.error_address}, seen.registers
+        )
+    found = None
+    if timed:
+        found = compare.commands(run.commands, seen.commands) or compare.transactions(run.transactions, seen.transactions)
+        found = found or compare.counters(run.counters, seen.registers)
+    else:
+        for kind in "RWP":
+            wanted = [(t.address, t.beats) for t in run.transactions if t.kind == kind]
+            got = [(t.address, t.beats) for t in seen.transactions if t.kind == kind]
+            if wanted != got:
+                return compare.Difference(f"bursts {kind}", "order", wanted, got)
+    return found or compare.words(dram, seen.dram)
