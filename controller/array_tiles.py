@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ class Piece:
     @property
     def passes(self) -> int:
         """Weight tiles."""
-        return int(np.prod([end - first for first, end in (self.rows, self.columns, self.blocks)]))
+        return prod(end - first for first, end in (self.rows, self.columns, self.blocks))
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,8 @@ class Bound:
 class Binder:
     """Binds ahead of use. The slot whose buffer is needed last makes room.
 
-    Windows of live slots are disjoint. A window whose buffer is dead is free again when another operator runs, as
-    then no page of it is resident under any policy. Windows are handed out in turn, because a virtual page cannot be
-    mapped anew while a command uses its older mapping.
+    Windows of slots are disjoint, also where a buffer is dead: its pages may still be resident. They are handed out in
+    turn, because a virtual page cannot be mapped anew while a command uses its older mapping.
     """
 
     def __init__(self, config: Config, commands: Sequence[Command], placement: Placement) -> None:
@@ -78,12 +77,10 @@ class Binder:
                 bound = self.bound(slot)
                 if bound.first <= first and end <= bound.first + bound.pages:
                     continue
-            pages, limit = buffer.pages(self.config.page_words), self.config.virtual_pages // 4
-            if pages > limit:
-                pages = min(max(limit, end - first), pages - first)
-            else:
-                first = 0
-            found += self._take(index, buffer, first, pages, slot)
+            whole, limit = buffer.pages(self.config.page_words), self.config.virtual_pages // 4
+            slices = [(0, whole)] if whole <= limit else []
+            slices += [(first, min(max(limit, end - first), whole - first)), (first, end - first)]
+            found += self._take(index, buffer, slices, slot)
         return found
 
     def wrote(self, buffer: Buffer, intervals: Sequence[tuple[int, int]]) -> None:
@@ -92,25 +89,35 @@ class Binder:
         for first, end in intervals:
             pages.update(range(first, end))
 
-    def _take(self, index: int, buffer: Buffer, first: int, pages: int, own: int | None) -> list[Instruction]:
+    def _take(
+        self, index: int, buffer: Buffer, slices: Sequence[tuple[int, int]], own: int | None
+    ) -> list[Instruction]:
+        """Bind one of some slices, (first page, pages), the first for which there is a window."""
+        for first, pages in slices[:-1]:
+            for slot in self._candidates(index, own):
+                window = self._window(pages, without=slot)
+                if window is not None:
+                    return [self._set(slot, Bound(buffer, window, first, pages))]
+        return self._make_room(index, buffer, *slices[-1], self._candidates(index, own)[0])
+
+    def _candidates(self, index: int, own: int | None) -> list[int]:
+        """Slots that may be bound anew, the one that is needed last first."""
+        if own is not None:
+            return [own]
         needed = self.commands[index].spans
-        candidates = [own] if own is not None else [
-            slot for slot, bound in enumerate(self.slots) if bound is None or bound.buffer not in needed
-        ]
-        candidates.sort(key=lambda slot: self._staleness(slot, index), reverse=True)
-        for slot in candidates:
-            window = self._window(index, pages, without=slot)
-            if window is not None:
-                return [self._set(slot, Bound(buffer, window, first, pages))]
+        found = [slot for slot, bound in enumerate(self.slots) if bound is None or bound.buffer not in needed]
+        return sorted(found, key=lambda slot: self._staleness(slot, index), reverse=True)
+
+    def _make_room(self, index: int, buffer: Buffer, first: int, pages: int, slot: int) -> list[Instruction]:
+        """Bind a slice while others shrink to a page each, those first that are needed last."""
         found: list[Instruction] = []
-        for victim in sorted(range(len(self.slots)), key=lambda slot: self._staleness(slot, index), reverse=True):
+        for victim in [slot, *self._candidates(index, None)]:
             bound = self.slots[victim]
-            if bound is None or bound.buffer in needed or bound.pages == 1:
-                continue
-            found.append(self._set(victim, Bound(bound.buffer, bound.window, bound.first, 1)))
-            window = self._window(index, pages, without=candidates[0])
+            if victim != slot and bound is not None and bound.pages > 1:
+                found.append(self._set(victim, Bound(bound.buffer, bound.window, bound.first, 1)))
+            window = self._window(pages, without=slot)
             if window is not None:
-                return [*found, self._set(candidates[0], Bound(buffer, window, first, pages))]
+                return [*found, self._set(slot, Bound(buffer, window, first, pages))]
         raise ModelError(
             f"{buffer.name} does not fit: it needs {pages} virtual pages beside the other operands in "
             f"{self.config.virtual_pages}; more virtual pages fit it (--set virtual_pages)"
@@ -122,17 +129,13 @@ class Binder:
             return _NEVER + 1, -slot
         return self.next_use(bound.buffer, index), -slot
 
-    def _window(self, index: int, pages: int, *, without: int) -> int | None:
+    def _window(self, pages: int, *, without: int) -> int | None:
         """A free window, the next one in turn."""
-        running = self.commands[index - 1].operator if index else None
-        taken = []
-        for slot, bound in enumerate(self.slots):
-            if bound is None or slot == without:
-                continue
-            last = self.uses[bound.buffer][-1]
-            if last >= index or self.commands[last].operator == running:
-                taken.append((bound.window, bound.window + bound.pages))
-        taken.sort()
+        taken = sorted(
+            (bound.window, bound.window + bound.pages)
+            for slot, bound in enumerate(self.slots)
+            if bound is not None and slot != without
+        )
         for start in (self._turn, 0):
             at = start
             for low, high in taken:

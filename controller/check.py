@@ -35,7 +35,7 @@ def check(compiled: Compiled) -> None:
 
     Every output word of every map is written exactly once, and before it is read; every operand lies inside its
     buffer and its binding; engines touch no word outside the pages that their operands name; a command's pages fit
-    the scratchpad; live windows are disjoint; pages are stored before their slot is released or the program ends.
+    the scratchpad; windows are disjoint; pages are stored before their slot is released or the program ends.
 
     Raises
     ------
@@ -116,10 +116,9 @@ class _Checker:
         self._demand(all(other.buffer is not buffer for other in self.slots.values()), f"{buffer.name} is bound twice")
         window = range(fields["window"], fields["window"] + fields["pages"])
         self._demand(window.stop <= self.config.virtual_pages, "the window reaches past the virtual pages")
-        for other, held in list(self.slots.items()):
-            if window.start < held.window.stop and held.window.start < window.stop:
-                # Only a slot that no command names again may lose its window; whoever names it meets no slot.
-                del self.slots[other]
+        for other in self.slots.values():
+            apart = other.window.stop <= window.start or window.stop <= other.window.start
+            self._demand(apart, f"the windows of {buffer.name} and {other.buffer.name} overlap")
         written = self.filled[buffer][first * self.config.page_words : (first + len(window)) * self.config.page_words]
         self._demand(bool(fields["home"]) or not written.any(), f"{buffer.name} is bound as if DRAM held nothing of it")
         self.slots[slot] = _Slot(buffer, window, first)

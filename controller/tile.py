@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -220,11 +221,8 @@ def _array_cost(tiler: ArrayTiler, cut: Cut, config: Config) -> float | None:
     effort = Effort()
     commands = 0
     touched = widest = 0
+    passes = Counter(piece.passes for output in range(tiler.outputs) for piece in tiler.pieces(cut, output))
     for one in few:
-        passes: dict[int, int] = {}
-        for output in range(tiler.outputs):
-            for piece in tiler.pieces(cut, output):
-                passes[piece.passes] = passes.get(piece.passes, 0) + 1
         effort.array += sum(array_cycles(config, count, one.pixels) * times for count, times in passes.items())
         effort.post += tiler.outputs * post_cycles(one.pixels)
         commands += sum(passes.values())

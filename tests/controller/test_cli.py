@@ -1,0 +1,250 @@
+"""The command line keeps its promises: keys, files, exit statuses, one sentence for what the user got wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import controller.inference
+from controller.cli import main
+from controller.compiler import compile_graph
+from controller.quantized import quantize_inputs
+from controller.read import read
+from controller.rtl import RtlRun
+from controller.run import first_record_difference, random_inputs, run_golden
+from sim.machine import Machine
+from spec.config import CONFIGS, Config
+from tests.controller.models import QdqModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KEYS = {
+    "model", "config", "config_hash", "policy", "engine", "seed", "macs", "cycles", "utilization", "dram", "match",
+    "reference", "bounds", "energy_pj", "seconds",
+}  # fmt: skip
+Pinfold = "Callable[..., tuple[int, str, str]]"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A convolution with an open batch."""
+    made = QdqModel(True, np.random.default_rng(0))
+    source = made.input(["batch", 3, 6, 5])
+    made.output(made.node("Conv", [source, *made.dense((5, 3, 3, 3), 0, source, per_channel=True)]))
+    return made.save(tmp_path / "one.onnx")
+
+
+@pytest.fixture
+def pinfold(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Pinfold:  # type: ignore[valid-type]
+    """Run the command line: exit status, output, errors."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["pinfold", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capfd.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+def test_json_has_exactly_the_promised_keys(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """To a file or to the output, the same but for seconds; nothing else is printed with `-`."""
+    status, out, err = pinfold("run", model, "--config", "tiny", "--seed", 3, "--json", "-")
+    assert (status, err) == (0, "")
+    data = json.loads(out)
+    assert set(data) >= KEYS
+    assert set(data["cycles"]) == {"golden", "rtl"}
+    assert data["cycles"]["golden"] > data["bounds"]["compute_cycles"]
+    assert data["cycles"]["rtl"] is None
+    assert set(data["match"].values()) == {None}
+    assert data["reference"] == {"engine": "onnxruntime", "max_abs_diff": 0, "differing": 0, "elements": 60}
+    assert set(data["bounds"]) == {
+        "compute_cycles", "memory_cycles", "infinite_scratchpad_cycles", "no_management_cycles",
+    }  # fmt: skip
+    assert set(data["dram"]["by_class"]) == {
+        "program", "weights", "constants", "input", "activation_fill", "activation_spill", "output",
+    }  # fmt: skip
+    moved = sum(size for name, size in data["dram"]["by_class"].items() if name != "program")
+    assert moved == data["dram"]["read_bytes"] + data["dram"]["write_bytes"]
+    assert data["utilization"] == data["macs"] / (16 * data["cycles"]["golden"])
+    file = tmp_path / "deep" / "result.json"
+    status, out, _ = pinfold("run", model, "--config", "tiny", "--seed", 3, "--json", file, "--quiet")
+    assert (status, out) == (0, "")
+    again = json.loads(file.read_text())
+    assert {**again, "seconds": None} == {**data, "seconds": None}
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_inputs_of_a_file_set_the_batch(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """The model leaves its batch open; the array has three images."""
+    np.savez(tmp_path / "in.npz", x0=np.random.default_rng(0).normal(size=(3, 3, 6, 5)).astype(np.float32))
+    status, out, _ = pinfold("run", model, "--config", "tiny", "--inputs", tmp_path / "in.npz", "--json", "-")
+    data = json.loads(out)
+    assert (status, data["reference"]["elements"], data["seed"]) == (0, 180, None)
+
+
+def test_a_trace_has_a_line_for_each_command_and_burst(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """As many bursts as the result counts, program and data."""
+    file = tmp_path / "trace.txt"
+    _, out, _ = pinfold("run", model, "--config", "board", "--set", "memory=ddr4", "--trace", file, "--json", "-")
+    data = json.loads(out)["dram"]
+    lines = file.read_text().splitlines()
+    bursts = [line.split()[2] for line in lines if line.startswith("burst")]
+    assert bursts.count("R") == data["read_bursts"]
+    assert bursts.count("W") == data["write_bursts"]
+    assert any(line.startswith("command ARRAY 0 ") for line in lines)
+
+
+def test_compile_writes_program_constants_and_listing(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """Whole files and no others."""
+    folder = tmp_path / "out"
+    status, out, _ = pinfold("compile", model, "--config", "tiny", "-o", folder)
+    assert status == 0
+    assert {file.name for file in folder.iterdir()} == {"program.bin", "constants.bin", "listing.txt"}
+    assert len(out.splitlines()) == 3
+    assert (folder / "program.bin").read_bytes() == compile_graph(read(model), CONFIGS["tiny"]).program
+
+
+def test_configs_shows_every_field(pinfold: Any) -> None:  # noqa: ANN401
+    """For people and for machines."""
+    _, out, _ = pinfold("configs")
+    for field in (*Config.machine_fields(),):
+        assert field.name in out
+    _, out, _ = pinfold("configs", "--json", "-")
+    assert set(json.loads(out)) == set(CONFIGS)
+
+
+def test_a_toml_file_and_settings_make_a_machine(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """The file builds on a named configuration; --set comes last."""
+    file = tmp_path / "mine.toml"
+    file.write_text('base = "tiny"\nbanks = 8\n[memory]\nprofile = "shared"\nrate_beats = 1\nrate_cycles = 2\n')
+    _, out, _ = pinfold("run", model, "--config", file, "--set", "slots=16", "--json", "-")
+    data = json.loads(out)
+    assert data["config"] == "mine"
+    assert data["config_hash"] == f"{replace(CONFIGS['tiny'], banks=8, slots=16).hash:016x}"
+
+
+def _float_model(folder: Path) -> Path:
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "float", value[:1], value[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), folder / "float.onnx")
+    return folder / "float.onnx"
+
+
+REFUSALS: dict[str, tuple[Callable[[Path, Path], list[object]], str]] = {
+    "missing": (lambda _m, d: [d / "none.onnx"], "there is no such file"),
+    "broken": (lambda _m, d: [_written(d / "bad.onnx", b"nonsense")], "not a valid ONNX model"),
+    "float": (lambda _m, d: [_float_model(d)], "not quantized"),
+    "configuration": (lambda m, _d: [m, "--config", "huge"], "configuration must be one of"),
+    "field": (lambda m, _d: [m, "--set", "colour=3"], "there is no field 'colour'"),
+    "value": (lambda m, _d: [m, "--set", "rows=3"], "rows must be a power of two in 2..32, not 3"),
+    "number": (lambda m, _d: [m, "--set", "banks=many"], "banks must be a whole number, not 'many'"),
+    "setting": (lambda m, _d: [m, "--set", "banks"], "--set must be KEY=VALUE"),
+    "toml": (lambda m, d: [m, "--config", _written(d / "a.toml", b"= 3")], "this is not TOML"),
+    "policy": (lambda m, _d: [m, "--policy", "lru"], "policy must be one of none, not 'lru'"),
+    "engine": (lambda m, _d: [m, "--engine", "quantum"], "quantum"),
+    "option": (lambda m, _d: [m, "--nonsense"], "--nonsense"),
+    "two inputs": (lambda m, d: [m, "--seed", 1, "--inputs", d / "x.npz"], "must not both be given"),
+    "no arrays": (lambda m, d: [m, "--inputs", _written(d / "x.npz", b"zip")], "not a .npz file"),
+    "shape": (lambda m, d: [m, "--inputs", _arrays(d, x0=np.zeros((1, 3, 6, 6)))], "must have shape"),
+    "name": (lambda m, d: [m, "--inputs", _arrays(d, y=np.zeros((1, 3, 6, 5)))], "there is no input 'y'"),
+    "no model": (lambda _m, _d: [], "MODEL.onnx"),
+    "place": (lambda m, d: [m, "--json", _written(d / "file", b"") / "x.json"], "cannot be written"),
+}  # fmt: skip
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def _arrays(folder: Path, **arrays: np.ndarray[Any, Any]) -> Path:
+    np.savez(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
+    return folder / "arrays.npz"
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_is_wrong_is_one_line_and_exit_two(case: str, pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """No traceback, nothing on the output, a sentence that says what."""
+    arguments, sentence = REFUSALS[case]
+    status, out, err = pinfold("run", *arguments(model, tmp_path), "--quiet")
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert sentence in err
+
+
+def _fake_runner(change: Callable[[RtlRun], RtlRun]) -> Callable[..., RtlRun]:
+    def run(config: Config, program: bytes, dram: bytes, *, program_address: int) -> RtlRun:
+        memory = bytearray(dram)
+        found = Machine(config).run(program, memory, address=program_address)
+        assert found.cycles
+        after = np.frombuffer(memory, np.uint8)
+        return change(RtlRun(found.cycles, found.commands, found.transactions, after, 0.5, 0.25))
+
+    return run
+
+
+CHANGES: dict[str, Callable[[RtlRun], RtlRun]] = {
+    "nothing": lambda run: run,
+    "cycles": lambda run: replace(run, cycles=run.cycles + 1),
+    "commands": lambda run: replace(run, commands=[*run.commands[:-1], run.commands[-1]._replace(start=0)]),
+    "transactions": lambda run: replace(run, transactions=run.transactions[:-1]),
+    "outputs": lambda run: replace(run, dram=np.zeros_like(run.dram)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_both_engines_are_compared_in_everything(
+    change: str, pinfold: Any, model: Path, monkeypatch: pytest.MonkeyPatch  # noqa: ANN401
+) -> None:
+    """A difference is exit status 1, its first place and the line that repeats it."""
+    monkeypatch.setattr("controller.cli.runner", lambda: _fake_runner(CHANGES[change]))
+    status, out, err = pinfold("run", model, "--config", "tiny", "--engine", "both", "--json", "-")
+    match = json.loads(out)["match"]
+    assert match == {name: name != change for name in ("outputs", "cycles", "commands", "transactions")}
+    assert status == (change != "nothing")
+    assert (change in err) == (change != "nothing")
+    assert ("repeat with: pinfold run" in err) == (change != "nothing")
+
+
+def test_a_golden_model_that_errs_is_exit_one(
+    pinfold: Any, model: Path, monkeypatch: pytest.MonkeyPatch  # noqa: ANN401
+) -> None:
+    """Outputs that are not the graph's are a failed check, not a crash."""
+    real = run_golden
+
+    def wrong(*arguments: Any) -> Any:  # noqa: ANN401
+        trace = real(*arguments)
+        return replace(trace, outputs={name: array ^ 1 for name, array in trace.outputs.items()})
+
+    monkeypatch.setattr(controller.inference, "run_golden", wrong)
+    status, _, err = pinfold("run", model, "--config", "tiny")
+    assert status == 1
+    assert "outputs of the graph's integers and the machine differ" in err
+
+
+def test_each_field_of_a_record_is_compared(model: Path) -> None:
+    """One field changed in one record is found and named."""
+    compiled = compile_graph(read(model), CONFIGS["tiny"])
+    inputs = random_inputs(compiled.graph, 1)
+    assert quantize_inputs(compiled.graph, inputs)
+    trace = run_golden(compiled, inputs)
+    for records in (trace.commands, trace.transactions):
+        for field in records[0]._fields:
+            changed: list[Any] = list(records)
+            value = getattr(changed[3], field)
+            changed[3] = changed[3]._replace(**{field: "X" if isinstance(value, str) else value + 1})
+            found = first_record_difference("records", records, changed)
+            assert found is not None
+            assert found.where.endswith(field)
+        assert first_record_difference("records", records, records[:-1]) is not None
+        assert first_record_difference("records", records, records) is None

@@ -1,0 +1,53 @@
+"""Buffers lie in pages of their own; slots, windows and colours are shared as they must be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from controller.compiler import compile_graph
+from controller.read import read
+from spec.config import CONFIGS
+from spec.isa import Mode, Opcode, Role
+from tests.controller.machine import compiled_and_checked, largest_difference
+from tests.controller.models import QdqModel
+from tests.controller.networks import NETWORKS, inverted_bottleneck, residual_blocks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=[one.__name__ for one in NETWORKS])
+def test_pages_are_disjoint_and_operands_apart(network: object, tmp_path: Path) -> None:
+    """Each buffer has its pages; with eight banks weights and inputs of a command never share their first."""
+    model = QdqModel(True, np.random.default_rng(0))
+    network(model)  # type: ignore[operator]
+    compiled = compile_graph(read(model.save(tmp_path / "model.onnx")), CONFIGS["board"])
+    words = compiled.config.page_words
+    placed = sorted((page, buffer.pages(words)) for buffer, page in compiled.placement.pages.items())
+    ends = [page + pages for page, pages in placed]
+    assert [page for page, _ in placed] == [0, *ends[:-1]]
+    assert ends[-1] == compiled.placement.total
+    colours = compiled.placement.colours
+    for one in compiled.tiled:
+        for command in one.commands:
+            if command.mode is Mode.ARRAY:
+                operands = command.operands
+                assert colours[operands[Role.INPUT].buffer] != colours[operands[Role.WEIGHTS].buffer]
+
+
+def test_a_network_larger_than_the_virtual_pages_is_bound_in_slices(tmp_path: Path) -> None:
+    """With 64 virtual pages little stays bound for long, and every integer is still right."""
+    small = replace(CONFIGS["tiny"], name="small", virtual_pages=64)
+    for network in (residual_blocks, inverted_bottleneck):
+        rng = np.random.default_rng(2)
+        model = QdqModel(True, rng)
+        network(model)
+        path = model.save(tmp_path / "model.onnx")
+        compiled = compiled_and_checked(path, small)
+        binds = sum(one.opcode is Opcode.BIND for one in compiled.instructions)
+        assert binds > len(compiled.placement.pages)
+        assert largest_difference(compiled, path, rng) == 0
