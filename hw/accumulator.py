@@ -87,8 +87,8 @@ class Accumulator(wiring.Component):
         c = self.config
 
         # The second cycle of a row: its sums are there, and so is what they are added to.
-        valid, half, row = Signal(), Signal(), Signal.like(self.row)
-        overwrite, drained = Signal(), Signal()
+        valid, half, row = Signal(), Signal(reset_less=True), Signal.like(self.row, reset_less=True)
+        overwrite, drained = Signal(reset_less=True), Signal(reset_less=True)
         m.d.sync += [valid.eq(self.valid), half.eq(self.half), row.eq(self.row), overwrite.eq(self.overwrite)]
         m.d.sync += drained.eq(self.drain.half)
 

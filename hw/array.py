@@ -69,12 +69,12 @@ class Array(wiring.Component):
         # column c of the weights is needed when the row's own delay is over, which is c cycles later.
         words, weights = [self.activations], [self.weights]
         for diagonal in range(1, rows + cols - 1):
-            word = Signal.like(self.activations, name=f"activations_{diagonal}")
+            word = Signal.like(self.activations, name=f"activations_{diagonal}", reset_less=True)
             first = max(0, diagonal - cols + 1)
             m.d.sync += [word[row].eq(words[-1][row]) for row in range(first, rows)]
             words.append(word)
         for column in range(1, cols):
-            row_of_weights = Signal.like(self.weights, name=f"weights_{column}")
+            row_of_weights = Signal.like(self.weights, name=f"weights_{column}", reset_less=True)
             m.d.sync += [row_of_weights[c].eq(weights[-1][c]) for c in range(column, cols)]
             weights.append(row_of_weights)
         loads, swaps = Signal(rows + cols - 2), Signal(rows + cols - 2)
@@ -102,7 +102,7 @@ class Array(wiring.Component):
         # The sums of column 0 wait for those of column 1, both wait for those of column 2, and so on.
         together = sums[rows - 1, 0]
         for column in range(1, cols):
-            waiting = Signal(column * self.width, name=f"waiting_{column}")
+            waiting = Signal(column * self.width, name=f"waiting_{column}", reset_less=True)
             m.d.sync += waiting.eq(together)
             together = Cat(waiting, sums[rows - 1, column])
         m.d.comb += self.sums.as_value().eq(together)

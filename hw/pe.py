@@ -63,8 +63,10 @@ class Elements(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # One wide register for all weights of a kind: it moves as one, and costs a simulator next to nothing.
-        shadow, active = Signal.like(self.weights), Signal.like(self.weights)
+        # One wide register for all weights of a kind: it moves as one, and costs a simulator next to nothing. Values are
+        # not reset anywhere in the array: the marks that give them a meaning are.
+        shadow = Signal.like(self.weights, name="shadow", reset_less=True)
+        active = Signal.like(self.weights, name="active", reset_less=True)
         with m.If(self.load):
             m.d.sync += shadow.eq(self.weights)
         with m.If(self.swap):
@@ -72,7 +74,7 @@ class Elements(wiring.Component):
 
         # A sum is no wider than the rows above can make it.
         for index, row in enumerate(self.rows):
-            total = Signal(signed(min(sum_bits(row + 1), self.width)), name=f"sum_{row}")
+            total = Signal(signed(min(sum_bits(row + 1), self.width)), name=f"sum_{row}", reset_less=True)
             m.d.sync += total.eq(self.above[index] + self.activations[index] * active[index])
             m.d.comb += self.sums[index].eq(total)
 

@@ -318,4 +318,4 @@ async def forgets_on_reset(dut):
 # A large array takes minutes to build, though seconds to run.
 @pytest.mark.parametrize("size", [pytest.param(n, marks=pytest.mark.soak if n in {8, 32} else ()) for n in SIZES])
 def test_array_engine(simulate, size):
-    simulate(System(machine(size)), environment={"SIZE": str(size), "JOBS": str(800 // size)})
+    simulate(System(machine(size)), environment={"SIZE": str(size), "JOBS": str(400 // size)})

@@ -13,7 +13,8 @@ from sim.stream import window_addresses
 from spec.config import CONFIGS
 from tb.bench import Bench
 
-CONFIG = CONFIGS["tiny"]
+# The widest addresses of a named machine: in narrow ones a sign bit of 16 is lost.
+CONFIG = CONFIGS["onsram"]
 UNITS = {name: Stream(config=CONFIG, taps_innermost=name == "taps") for name in ("pixels", "taps")}
 WIDTH = len(UNITS["pixels"].address)
 POINT = {
