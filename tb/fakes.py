@@ -43,8 +43,11 @@ class Fault(NamedTuple):
 
 
 class Run:
-    """What was seen of a run: ``pushes``; ``starts`` and ``finishes`` of each queue; ``arrivals`` of instructions;
-    ``takes`` of them; ``maps``, (page, frame); ``fault`` or None; ``cycles``, that of done, or None.
+    """What was seen of a run.
+
+    Members: ``pushes``, commands; ``starts`` and ``finishes``, cycles of each queue; ``arrivals`` and ``takes``, cycles
+    of each instruction; ``maps``, page and frame; ``fault``, what was refused, or None; ``cycles``, that of done, or
+    None.
     """
 
     def __init__(self) -> None:

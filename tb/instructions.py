@@ -109,7 +109,11 @@ class Author:
         if last:
             wanted[Role.CONSTANTS] = {"run": CONSTANTS_WORDS, "count": 1}
             wanted[Role.RESIDUAL] = wanted[Role.OUTPUT] = {"run": width, "count": height}
-        spans = {role: self._span(rng.choice(slots), **shape) for role, shape in wanted.items()} if slots else {}
+        chosen = {role: rng.choice(slots) for role in wanted} if slots else {}
+        if Role.WEIGHTS in chosen and rng.random() < 0.3:
+            # Within one tensor they often share a bank.
+            chosen[Role.WEIGHTS] = chosen[Role.INPUT]
+        spans = {role: self._span(slot, **wanted[role]) for role, slot in chosen.items()}
         return spans if spans and None not in spans.values() else None
 
     def compute(self, **changes: int) -> bool:
@@ -123,6 +127,8 @@ class Author:
             spans = self._spans(mode, kernel_h * kernel_w, height, width, last=last)
             if spans is None or (mode == Mode.ARRAY and height * width > c.half_rows):
                 continue
+            if mode == Mode.DEPTHWISE and kernel_h * kernel_w > c.window_taps:
+                continue
             if len(set().union(*map(self._pages, spans.values()))) <= self.room:
                 break
         else:
@@ -131,7 +137,8 @@ class Author:
             self.add(Opcode.OPERAND, role=role, **{**span, **{k: v for k, v in changes.items() if k in span}})
         self.add(
             Opcode.KERNEL, kernel_h=kernel_h, kernel_w=kernel_w, stride_h=rng.randint(1, 15),
-            dilation_w=rng.randint(1, 9), blocks=rng.randint(1, 9) if mode == Mode.ARRAY else 1, pad=rng.randint(-128, 127),
+            dilation_w=rng.randint(1, 9), blocks=rng.randint(1, 9) if mode == Mode.ARRAY else 1,
+            pad=rng.randint(-128, 127),
         )  # fmt: skip
         self.add(Opcode.BOUNDS, height=rng.getrandbits(14), width=rng.getrandbits(14),
                  row_stride=rng.getrandbits(20), block_stride=rng.getrandbits(20))  # fmt: skip

@@ -1,0 +1,92 @@
+"""hw.freelist: which frame is taken, first freed first."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import cocotb
+
+from hw.freelist import FreeList
+from spec.config import CONFIGS
+from tb.bench import Bench
+
+CONFIG = CONFIGS["tiny"]
+UNIT = FreeList(config=CONFIG)
+BANKS, SIZE = CONFIG.banks, CONFIG.bank_frames
+
+
+async def wipe(bench):
+    for name in ("find", "give", "colour", "given"):
+        bench.set(name, 0)
+    for index in range(2 * CONFIG.frames):
+        bench.set("wipe", {"valid": 1, "index": index})
+        await bench.tick()
+    bench.set("wipe", {"valid": 0, "index": 0})
+    return [deque(range(bank * SIZE, (bank + 1) * SIZE)) for bank in range(BANKS)]
+
+
+async def begin(dut):
+    bench = Bench(dut, UNIT)
+    bench.set("wipe", {"valid": 0, "index": 0})
+    await bench.reset()
+    return bench, await wipe(bench)
+
+
+async def cycle(bench, lists, held, *, find, give):
+    """One cycle against lists in Python; returns the frame taken, whose number stands in the next cycle."""
+    colour = bench.random.randrange(BANKS)
+    bench.set("colour", colour)
+    bench.set("find", find)
+    frame = bench.random.choice(held) if give and held else None
+    bench.set("give", frame is not None)
+    bench.set("given", frame or 0)
+    await bench.tick()
+    assert bench.get("any") == any(lists)
+    taken = None
+    if find:
+        taken = next((b.popleft() for i in range(BANKS) if (b := lists[(colour + i) % BANKS])), None)
+    if frame is not None:
+        held.remove(frame)
+        lists[frame // SIZE].append(frame)
+    return taken
+
+
+@cocotb.test()
+@cocotb.parametrize(share=[0.3, 0.5, 0.7])
+async def agrees_with_lists(dut, share):
+    bench, lists = await begin(dut)
+    held, before = [], None
+    for number in range(3000):
+        find, give = bench.random.random() < share, bench.random.random() < 0.5
+        taken = await cycle(bench, lists, held, find=find, give=give)
+        if before is not None:
+            got = bench.get("frame")
+            assert got == before, f"frame {number} must be {before}, not {got}, seed {bench.seed}"
+            held.append(before)
+        before = taken
+
+
+@cocotb.test()
+async def is_full_and_ascending_once_wiped(dut):
+    bench, lists = await begin(dut)
+    for _ in range(2):
+        bench.set("colour", 2)
+        bench.set("find", 1)
+        await bench.tick()
+        for frame in [f for i in range(BANKS) for f in lists[(2 + i) % BANKS]]:
+            await bench.tick()
+            assert bench.get("frame") == frame
+        assert not bench.get("any")
+        lists = await wipe(bench)
+
+
+@cocotb.test()
+async def is_empty_after_reset(dut):
+    bench, _ = await begin(dut)
+    await bench.reset()
+    await bench.tick()
+    assert not bench.get("any")
+
+
+def test_freelist(simulate):
+    simulate(UNIT)
