@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from spec.config import Config
-from spec.errors import Error
+from spec.errors import SENTENCES, Error
 from spec.isa import Queue
 from spec.memory import Memory
 from spec.trace import Command, Transaction
@@ -19,7 +22,7 @@ from tb.build import BenchError, Results, Simulator, build, generated, run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Job", "Observed", "observe", "simulator"]
+__all__ = ["Job", "Observed", "RtlRun", "observe", "run_rtl", "simulator"]
 
 HERE = Path(__file__).parent
 SOURCES = tuple(HERE / name for name in ("memory.sv", "monitor.sv", "protocol.sv", "system.sv"))
@@ -107,6 +110,18 @@ class Observed:
         return Error(self.registers["ERROR_CODE"])
 
 
+@dataclass(frozen=True)
+class RtlRun:
+    """What the RTL showed of a program, with DRAM afterwards and the seconds it took."""
+
+    cycles: int
+    commands: list[Command]
+    transactions: list[Transaction]
+    dram: np.ndarray
+    build_seconds: float
+    run_seconds: float
+
+
 @lru_cache(maxsize=64)
 def simulator(config: Config, memory_bytes: int) -> Simulator:
     """The Verilated system of ``config`` with ``memory_bytes`` of DRAM; made once for each Verilog text."""
@@ -155,6 +170,37 @@ def observe(
             made, "tb.drive", seed=seed, expected=1, plusargs=[f"+memory={folder}"], environment=environment, folder=folder,
         )
         return [_observed(folder, i, job) for i, job in enumerate(jobs)], results
+
+
+def run_rtl(config: Config, program: bytes, dram: bytes, *, program_address: int) -> RtlRun:
+    """Run a program under the configuration's memory profile.
+
+    Parameters
+    ----------
+    dram
+        Bytes of DRAM from page 0 on, at byte 0; they end at or below the program.
+
+    Raises
+    ------
+    BenchError
+        If the machine stops with an error, or does not stop.
+    """
+    image = dram.ljust(program_address, b"\0") + program
+    work = Job(
+        image=image, program_address=program_address, program_length=int.from_bytes(program[12:16], "little"),
+        read_window=(0, len(dram)), write_window=(0, len(dram)), dump_bytes=len(dram), memory=config.memory,
+    )  # fmt: skip
+    size = max(1 << 22, 1 << (len(image) - 1).bit_length())
+    began = time.monotonic()
+    simulator(config, size)
+    built = time.monotonic()
+    [seen], results = observe(config, [work], memory_bytes=size)
+    if not seen.finished or seen.error:
+        sentence = SENTENCES[seen.error].format(address=seen.registers["ERROR_ADDRESS"])
+        raise BenchError(f"the RTL must finish the program: {sentence}")
+    return RtlRun(
+        seen.cycles, seen.commands, seen.transactions, np.frombuffer(seen.dram, np.uint8), built - began, results.seconds,
+    )  # fmt: skip
 
 
 def _observed(folder: Path, index: int, job: Job) -> Observed:
