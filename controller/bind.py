@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from controller.place import streamed_banks
 from controller.refusal import ModelError
 from spec.isa import Opcode, TensorClass
 from spec.program import Instruction
@@ -45,6 +47,15 @@ class Binder:
             for buffer in command.spans:
                 self.uses.setdefault(buffer, []).append(index)
         self.written: dict[Buffer, set[int]] = {}
+        self.stream = streamed_banks(config) * config.bank_frames
+        #: For each use of weights, the lowest page that it or a later one names.
+        self.floors: dict[tuple[int, Buffer], int] = {}
+        for buffer, uses in self.uses.items():
+            floor = buffer.pages(config.page_words)
+            for use in reversed(uses) if buffer.kind is TensorClass.WEIGHTS else ():
+                floor = min(floor, commands[use].spans[buffer][0] // config.page_words)
+                self.floors[use, buffer] = floor
+        self._turned: dict[Buffer, int] = {}
         self._turn = 0
         self._next: dict[Buffer, int] = dict.fromkeys(self.uses, 0)
 
@@ -78,7 +89,9 @@ class Binder:
                 if bound.first <= first and end <= bound.first + bound.pages:
                     continue
             whole, limit = buffer.pages(self.config.page_words), self.config.virtual_pages // 4
-            slices = [(0, whole)] if whole <= limit else []
+            slices = [] if whole > limit else [(0, whole)]
+            if buffer.kind is TensorClass.WEIGHTS and whole > self.stream:
+                slices = [*self._streamed(index, buffer, first), *slices]
             slices += [(first, min(max(limit, end - first), whole - first)), (first, end - first)]
             found += self._take(index, buffer, slices, slot)
         return found
@@ -88,6 +101,23 @@ class Binder:
         pages = self.written.setdefault(buffer, set())
         for first, end in intervals:
             pages.update(range(first, end))
+
+    def _streamed(self, index: int, buffer: Buffer, first: int) -> list[tuple[int, int]]:
+        """The slice of weights that commands use before they go on for good; none if they come back.
+
+        Pages that are done with are given back by the next BIND, so that those to come find frames in other banks than
+        the maps'.
+        """
+        words, end = self.config.page_words, first
+        uses = self.uses[buffer]
+        for use in uses[bisect_left(uses, index) :]:
+            low, high = self.commands[use].spans[buffer]
+            if low // words < first:
+                return []
+            if end > first and -(-high // words) > first + self.stream:
+                return [(first, end - first)] if self.floors[use, buffer] >= low // words else []
+            end = max(end, -(-high // words))
+        return [(first, end - first)]
 
     def _take(
         self, index: int, buffer: Buffer, slices: Sequence[tuple[int, int]], own: int | None
@@ -154,9 +184,14 @@ class Binder:
         buffer = bound.buffer
         filled = buffer.kind in {TensorClass.WEIGHTS, TensorClass.CONSTANTS, TensorClass.INPUT}
         written = self.written.get(buffer, set())
+        # Slices of weights take turns in two groups of banks: one is filled while the other is read.
+        turn = self._turned[buffer] = self._turned.get(buffer, -1) + 1
+        colour = self.placement.colours[buffer]
+        if buffer.kind is TensorClass.WEIGHTS:
+            colour = (colour + turn % 2 * streamed_banks(self.config)) % self.config.banks
         home = filled or any(page in written for page in range(bound.first, bound.first + bound.pages))
         return Instruction(Opcode.BIND, {
-            "slot": slot, "tensor_class": int(buffer.kind), "colour": self.placement.colours[buffer],
+            "slot": slot, "tensor_class": int(buffer.kind), "colour": colour,
             "window": bound.window, "pages": bound.pages, "page": self.placement.pages[buffer] + bound.first,
             "home": int(home),
         })  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from spec.isa import Role
+from spec.isa import Role, TensorClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,9 +71,15 @@ def _colours(buffers: Iterable[Buffer], commands: Sequence[Command], config: Con
     return colours
 
 
+def streamed_banks(config: Config) -> int:
+    """Banks of a slice of weights that are used once: two such groups take half of all banks."""
+    return max(1, config.banks // 4)
+
+
 def _width(buffer: Buffer, config: Config) -> int:
-    """Banks that its resident pages take, at most a quarter of all."""
-    return max(1, min(config.banks // 4, -(-buffer.pages(config.page_words) // config.bank_frames)))
+    """Banks that its resident pages take, at most a quarter of all; half for weights, which are filled while read."""
+    most = streamed_banks(config) * (2 if buffer.kind is TensorClass.WEIGHTS else 1)
+    return max(1, min(most, -(-buffer.pages(config.page_words) // config.bank_frames)))
 
 
 def _costs(commands: Sequence[Command]) -> dict[Buffer, dict[Buffer, int]]:

@@ -13,6 +13,7 @@ from controller.array_tiles import ArrayTiler, Cut
 from controller.commands import Command, count_pages
 from controller.cost import Effort, Traffic, array_cycles, post_cycles, step_cycles
 from controller.geometry import Tile, sizes
+from controller.place import streamed_banks
 from controller.refusal import ModelError
 from controller.window_tiles import WindowTiler
 from spec.isa import Mode, Role
@@ -172,7 +173,7 @@ def _cuts(operator: Operator, config: Config, tiler: ArrayTiler) -> Iterator[Cut
                     continue
                 fits = True
                 yield from (Cut(height, width, parts, group) for group in groups)
-                if room > config.frames // 2:
+                if room > config.frames // 2 and _streams(tiler, Cut(height, width, parts, 1), config):
                     break
         if fits:
             return
@@ -247,7 +248,14 @@ def _array_cost(tiler: ArrayTiler, cut: Cut, config: Config) -> float | None:
     last = tiles[-1]
     effort.after = post_cycles(last.pixels) + count_pages([tiler.output(last, 0)], words) * config.page_beats
     room = _room(tiler, cut, config)
-    return effort.total(overlapped=room >= widest // 2 + largest)
+    return effort.total(overlapped=room >= widest // 2 + largest and _streams(tiler, cut, config))
+
+
+def _streams(tiler: ArrayTiler, cut: Cut, config: Config) -> bool:
+    """Whether weights fit the banks where the next ones arrive while they are read."""
+    most = streamed_banks(config) * config.bank_frames
+    passes = max(piece.passes for piece in tiler.pieces(cut, 0))
+    return min(tiler.weights.pages(config.page_words), passes * config.rows // config.page_words) <= most
 
 
 def _tile_window(operator: Operator, index: int, config: Config, constants: Buffer, base: int) -> Tiled:
