@@ -18,7 +18,8 @@ def _slide(m, value, steps):
     taken = []
     for step in steps:
         empty, slid = Signal(), Signal(len(value))
-        m.d.comb += [empty.eq(~value[len(value) - step :].any()), slid.eq(Mux(empty, value << step, value))]
+        m.d.comb += empty.eq(~value[len(value) - step :].any())
+        m.d.comb += slid.eq(Mux(empty, (value << step)[: len(value)], value))
         value = slid
         taken.insert(0, empty)
     return value, Cat(*taken)

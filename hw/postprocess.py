@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from hw.accumulator import DrainPort
 from hw.commands import Commands
 from hw.depthwise import Depthwise
 from hw.float32 import FLOAT
@@ -17,34 +18,12 @@ from hw.stream import Stream
 from hw.walker import Walker
 from spec.isa import Mode
 
-__all__ = ["DrainPort", "Postprocess"]
+__all__ = ["Postprocess"]
 
 #: Words of an output block's table: 8 bytes for each of ``cols`` channels, ``rows`` = ``cols`` bytes a word.
 TABLE_WORDS = 8
 #: Stages between an address and its word in the scratchpad's register.
 READ_STAGES = 3
-
-
-class DrainPort(wiring.Signature):
-    """A reader of the accumulator.
-
-    Members
-    -------
-    valid : Out(1)
-        A row is asked for in this cycle.
-    half : Out(1), row : Out
-        Its half, and its place in it.
-    sums : In(Commands.sums)
-        The row asked for in the cycle before.
-    """
-
-    def __init__(self, config):
-        super().__init__({
-            "valid": Out(1),
-            "half": Out(1),
-            "row": Out(ceil_log2(config.half_rows)),
-            "sums": In(Commands(config).sums),
-        })
 
 
 class Postprocess(wiring.Component):

@@ -35,7 +35,7 @@ class Units(wiring.Component):
             {"left": In(words), "right": In(words), "valid": In(1), **{name: Out(words) for name in UNITS}}
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform):  # noqa: ARG002
         m = Module()
         stages = Signal(8)
         enable = Cat(self.valid, stages)
@@ -89,8 +89,8 @@ def edges():
     halves = [np.float32(k + f) for k in (*range(-6, 6), -513, -512, 510, 511, 512, 254, -129) for f in (0, 0.5)]
     near = [np.nextafter(np.float32(h), np.float32(way), dtype=np.float32) for h in halves for way in (-1e9, 1e9)]
     ends = [0.0, -0.0, 1.0, -1.0, 2.0**-126, -(2.0**-126), 2.0**127, 3.4028235e38, -3.4028235e38, 2.0**31, -(2.0**31)]
-    floats = np.array([*halves, *near, *ends, 2147483520.0, 1.0 + 2**-23, 1.5, 2.0**24, 2.0**-24, 2.0**-25, 3 * 2.0**-25],
-                      np.float32)  # fmt: skip
+    others = [2147483520.0, 1.0 + 2**-23, 1.5, 2.0**24, 2.0**-24, 2.0**-25, 3 * 2.0**-25]
+    floats = np.array([*halves, *near, *ends, *others], np.float32)
     values = np.concatenate([np.array([x % 2**32 for x in (*powers, *ties)], np.uint32),
                              np.array([-x % 2**32 for x in powers], np.uint32), floats.view(np.uint32)])  # fmt: skip
     pairs = np.meshgrid(floats.view(np.uint32), floats.view(np.uint32))

@@ -18,7 +18,7 @@ from hw.postprocess import Postprocess
 from sim.depthwise import reduce_windows
 from sim.requantize import add_residual, requantize
 from spec.config import CONFIGS
-from spec.isa import BOUNDS, CLAMP, KERNEL, SCALE, Mode
+from spec.isa import BOUNDS, CLAMP, KERNEL, Mode
 from spec.timing import CONSTANTS_WORDS, POST_ISSUE, POST_LATENCY, POST_TURN, READ_LATENCY, post_time
 from tb.bench import Bench
 
@@ -76,7 +76,7 @@ class World(wiring.Component):
 class Job:
     """A command with everything it reads, in virtual memory ``words`` and accumulator ``sums``."""
 
-    def __init__(self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, half=None):  # noqa: PLR0913
+    def __init__(self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, half=None):
         self.config, self.words, self.sums, self.mode, self.residual = config, words, sums, mode, residual
         self.rng, self.count = rng, size[0] * size[1]
         anywhere = lambda: int(rng.integers(0, len(words)))  # noqa: E731
@@ -105,8 +105,10 @@ class Job:
         self.constants, self.weights = anywhere(), anywhere()
         self.taps = kernel[0] * kernel[1] if mode is Mode.DEPTHWISE else int(rng.integers(0, config.window_taps + 1))
 
-        size_of_sums = {Mode.ARRAY: 2.0**18, Mode.DEPTHWISE: 5000 * self.taps**0.5, Mode.SUM: 90 * np.prod(kernel) ** 0.5,
-                        Mode.MAX: 64}[mode]  # fmt: skip
+        area = kernel[0] * kernel[1]
+        size_of_sums = {
+            Mode.ARRAY: 2.0**18, Mode.DEPTHWISE: 5000 * area**0.5, Mode.SUM: 90 * area**0.5, Mode.MAX: 64
+        }[mode]  # fmt: skip
         self.bias = rng.integers(-int(size_of_sums), int(size_of_sums), config.cols).astype(np.int32)
         self.scale = (rng.choice([-1, 1], config.cols) * rng.uniform(0.2, 2, config.cols) * 100 / size_of_sums).astype(
             np.float32

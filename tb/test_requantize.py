@@ -135,7 +135,8 @@ def edge_jobs(rng):
                 yield Job(value, zero, bias, np.array(scale), clamp, no_factors(), 0)
     # Every pair of a value and a residual that bytes can make, with ratios that tie.
     pairs = np.stack(np.meshgrid(np.arange(-128, 128), np.arange(-128, 128)), -1).reshape(-1, LANES, 2)
-    for ratio_a, ratio_b, fixed, signs in ((0.5, 0.5, 0.0, (0, 0)), (0.5, -0.25, 0.125, (1, 1)), (1.0, 0.7, 3.0, (0, 1))):
+    tying = ((0.5, 0.5, 0.0, (0, 0)), (0.5, -0.25, 0.125, (1, 1)), (1.0, 0.7, 3.0, (0, 1)))
+    for ratio_a, ratio_b, fixed, signs in tying:
         clamp = a_clamp(rng, **open_, zero_a=0, zero_b=-3, unsigned_a=signs[0], unsigned_b=signs[1])
         factors = {"ratio_a": ratio_a, "ratio_b": ratio_b, "fixed": fixed}
         yield Job(pairs[..., 0], pairs[..., 1], np.zeros(LANES), np.ones(LANES), clamp, factors, 1)
