@@ -63,8 +63,8 @@ class Elements(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        # One wide register for all weights of a kind: it moves as one, and costs a simulator next to nothing. Values are
-        # not reset anywhere in the array: the marks that give them a meaning are.
+        # One wide register for all weights of a kind: it moves as one, and costs a simulator next to nothing. Values
+        # are not reset anywhere in the array: the marks that give them a meaning are.
         shadow = Signal.like(self.weights, name="shadow", reset_less=True)
         active = Signal.like(self.weights, name="active", reset_less=True)
         with m.If(self.load):
