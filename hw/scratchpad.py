@@ -73,7 +73,7 @@ class Scratchpad(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        c, k = self.config, Commands(self.config)
+        c = self.config
         bank_words = c.bank_bytes // c.rows
         bank_bits = (bank_words - 1).bit_length()
 
