@@ -11,7 +11,7 @@ from controller.arrange import arrange
 from controller.emit import emit
 from controller.layout import Buffer, Bytes, View, pack_map, unpack_map
 from controller.place import Placement, place
-from controller.tile import Tiled, tile
+from controller.tile import tile
 from controller.window_tiles import constants_table, constants_words
 from spec.isa import TensorClass
 from spec.program import Instruction, assemble
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from controller.choice import Tiled
     from controller.graph import Graph
     from spec.config import Config
 

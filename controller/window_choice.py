@@ -1,0 +1,86 @@
+"""The cheapest cut of an operator on the window engine: bands, narrower tiles where none fits."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from controller.choice import (
+    LARGEST_DILATION,
+    LARGEST_KERNEL,
+    LARGEST_STRIDE,
+    WIDEST,
+    Candidate,
+    DoesNotFitError,
+    Tiled,
+    cheapest,
+    edges,
+)
+from controller.commands import count_pages
+from controller.cost import Effort, post_cycles, step_cycles
+from controller.geometry import sizes
+from controller.window_tiles import WindowTiler
+from spec.isa import Mode, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from controller.layout import Buffer
+    from controller.operators import Operator
+    from spec.config import Config
+
+
+def tile_window(operator: Operator, index: int, config: Config, constants: Buffer, base: int) -> Tiled:
+    """The cheapest commands on the window engine; parameters and errors as for `controller.tile.tile`."""
+    if max(operator.kernel) > LARGEST_KERNEL or max(operator.dilations) > LARGEST_DILATION:
+        raise DoesNotFitError(
+            f"{operator.name} does not fit: its kernel {operator.kernel} must be at most {LARGEST_KERNEL} each way "
+            f"and its dilation {operator.dilations} at most {LARGEST_DILATION}"
+        )
+    tiler = WindowTiler(operator, index, config, constants, base)
+    result = operator.result
+    widest = 1 if operator.strides[1] > LARGEST_STRIDE else min(result.width, WIDEST)
+    highest = 1 if operator.strides[0] > LARGEST_STRIDE else min(result.height, WIDEST)
+
+    def candidates() -> Iterator[Candidate]:
+        for width in sizes(result.width, widest):
+            fits = False
+            for height in sizes(result.height, highest):
+                cost = _window_cost(tiler, (height, width), config)
+                if cost is not None:
+                    fits = True
+                    yield Candidate(cost, f"tiles {height}x{width}", partial(tiler.commands, (height, width)))
+            if fits:
+                return
+
+    best, commands = cheapest(operator, config, candidates(), partial(tiler.commands, (1, 1)))
+    return Tiled(operator, tuple(commands), tiler.weights, tiler.words(), best.choice, best.cost)
+
+
+def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> float | None:
+    operator, words = tiler.operator, config.page_words
+    tiles = tiler.tiles(step)
+    few = edges(tiles)
+    share = len(tiles) / len(few)
+    row_cycles = tiler.taps + (operator.residual is not None)
+    tap_words = tiler.taps if operator.mode is Mode.DEPTHWISE else 0
+    effort = Effort()
+    named = widest = 0
+    for one in few:
+        needs = [count_pages(tiler.operands(one, block).values(), words) for block in {0, tiler.outputs - 1}]
+        widest = max(widest, *needs)
+        named += max(needs) * tiler.outputs
+        effort.post += tiler.outputs * post_cycles(one.pixels, row_cycles, tap_words)
+    if widest > config.frames:
+        return None
+    effort.post *= share
+    pages = operator.source.buffer.pages(words) + (operator.result.buffer.pages(words) if operator.residual else 0)
+    effort.read = (pages + 1 + (tiler.weights.pages(words) if tiler.weights else 0)) * config.page_beats
+    effort.write = operator.result.buffer.pages(words) * config.page_beats
+    effort.steps = step_cycles(config, len(tiles) * tiler.outputs, named * share)
+    first = tiler.operands(tiles[0], 0)
+    read = [one for role, one in first.items() if role is not Role.OUTPUT]
+    effort.before = count_pages(read, words) * config.page_beats
+    last = tiles[-1]
+    effort.after = post_cycles(last.pixels, row_cycles, tap_words)
+    return effort.total(overlapped=2 * widest <= config.frames)
