@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from amaranth.back import rtlil, verilog
 
+from hw.share import share
 from hw.top import Top
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def convert(unit: Component, name: str) -> str:
     """
     intermediate = rtlil.convert(unit, name=name, emit_src=False)
     text = verilog._convert_rtlil_text(  # noqa: SLF001 (there is no public way to leave out initial contents)
-        _CLEARED.sub("", intermediate), strip_internal_attrs=True
+        share(_CLEARED.sub("", intermediate)), strip_internal_attrs=True
     )
     return _MODULE.sub(_unstick, text)
 

