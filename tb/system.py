@@ -126,10 +126,15 @@ class RtlRun:
 
 
 @lru_cache(maxsize=64)
-def simulator(config: Config, memory_bytes: int) -> Simulator:
-    """The Verilated system of ``config`` with ``memory_bytes`` of DRAM; made once for each Verilog text."""
+def simulator(config: Config, memory_bytes: int, optimize: int = 3) -> Simulator:
+    """The Verilated system of ``config`` with ``memory_bytes`` of DRAM; made once for each Verilog text.
+
+    ``optimize`` is the compiler's level, as `tb.build.build` has it.
+    """
     parameters = {"BYTES": memory_bytes, "BUS_BYTES": config.bus_bytes}
-    return build(top="system", verilog=_verilog(config), sources=SOURCES, parameters=parameters)
+    return build(
+        top="system", verilog=_verilog(config), sources=SOURCES, parameters=parameters, optimize=optimize
+    )  # fmt: skip
 
 
 def _verilog(config: Config) -> str:
@@ -149,7 +154,7 @@ def _verilog(config: Config) -> str:
 
 def observe(
     config: Config, jobs: Sequence[Job], *, memory_bytes: int | None = None, seed: int = 1, keep: Path | None = None,
-    progress: Path | None = None,
+    progress: Path | None = None, optimize: int = 3,
 ) -> tuple[list[Observed], Results]:
     """Run ``jobs`` one after the other in one simulation.
 
@@ -161,6 +166,8 @@ def observe(
         Folder for the images and logs; a temporary one if ``None``.
     progress
         A file that is rewritten with "JOB CYCLE" now and then.
+    optimize
+        The simulator's compiler level.
 
     Raises
     ------
@@ -169,7 +176,7 @@ def observe(
     """
     need = max(j.load_address + len(j.image) for j in jobs)
     size = memory_bytes or max(1 << 20, 1 << (need - 1).bit_length())
-    made = simulator(config, size)
+    made = simulator(config, size, optimize)
     scratch = generated() / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as temporary:
