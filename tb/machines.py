@@ -14,16 +14,16 @@ __all__ = ["configuration", "memory"]
 def configuration(seed: int) -> Config:
     """A machine so small that everything is scarce; the same for the same seed.
 
-    Every eighth one has pages of several bursts.
+    Of every eight one after the other, one has pages of several bursts, and the others hold the smallest and the largest
+    array and number of banks, and every width of the bus.
     """
     rng = random.Random(f"configuration {seed}")
-    rows = rng.choice((2, 4, 4, 8))
-    bus = rng.choice((4, 4, 8, 16))
-    page = max(64, 4 * max(rows, bus)) * rng.choice((1, 1, 2))
-    if seed % 8 == 7:
-        rows, bus, page = 8, 4, 2048
-    banks = rng.choice((2, 4, 4, 8))
-    frames = max(banks * 2, rng.choice((8, 16, 16, 32)))
+    turn = seed % 8
+    rows = {0: 2, 5: 16, 7: 8}.get(turn) or rng.choice((2, 4, 4, 8))
+    bus = {2: 16, 3: 8, 7: 4}.get(turn) or rng.choice((4, 4, 8, 16))
+    page = 2048 if turn == 7 else max(64, 4 * max(rows, bus)) * rng.choice((1, 1, 2))
+    banks = {1: 2, 6: 16}.get(turn) or rng.choice((2, 4, 4, 8))
+    frames = max(banks * 2, rows * 2, rng.choice((8, 16, 16, 32)))
     fetch = rng.choice((8, 16, 32, 64))
     return Config(
         name=f"random{seed}",
