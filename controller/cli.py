@@ -1,11 +1,10 @@
-"""The command line: `pinfold run`, `compile`, `configs`."""
+"""The command line: `pinfold run`, `compile`, `configs`, `zoo`."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
-from contextlib import contextmanager
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -17,15 +16,18 @@ from rich.console import Console
 
 from controller.compiler import Compiled, compile_graph
 from controller.configuration import configured
+from controller.display import display
 from controller.files import write_whole
 from controller.inference import infer
+from controller.inputs import load_inputs, random_inputs, split_inputs
 from controller.listing import listing
 from controller.read import read
 from controller.reference import Reference
-from controller.refusal import ModelError
+from controller.refusal import CheckError, ModelError
 from controller.report import Result, summary
 from controller.rtl import runner
-from controller.run import load_inputs, random_inputs
+from controller.table import is_tabular, table
+from controller.zoo import ZOO, chosen
 from spec.config import CONFIGS
 from spec.registers import Policy
 
@@ -35,6 +37,16 @@ if TYPE_CHECKING:
     from spec.config import Config
 
 FAILED, REFUSED = 1, 2
+#: Columns of a table that goes to no terminal.
+_WIDTH = 120
+_INPUTS = (
+    "Float inputs by ONNX name, images first; N times the network's batch are N inferences. "
+    "An array 'labels' may hold their classes."
+)
+_BATCH = "Images of one inference, where the model leaves that open; 1 if left out."
+_INFERENCES = (
+    "Random inputs: how many inferences, each from the next seed; 1 if left out. --inputs: only the first so many."
+)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -66,9 +78,10 @@ def run(
     settings: Settings = None,
     policy: Annotated[str, typer.Option(metavar="NAME", help="The replacement policy.")] = "none",
     engine: Annotated[Engine, typer.Option(help="What runs it.")] = Engine.golden,
-    inputs: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Float inputs by ONNX name.")] = None,
+    inputs: Annotated[Path | None, typer.Option(metavar="FILE.npz", help=_INPUTS)] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of random inputs, without --inputs; 1 if left out.")] = None,
-    inferences: Annotated[int, typer.Option(min=1, help="Runs, each with inputs of its own.")] = 1,
+    batch: Annotated[int | None, typer.Option(min=1, help=_BATCH)] = None,
+    inferences: Annotated[int | None, typer.Option(min=1, help=_INFERENCES)] = None,
     json_file: Json = None,
     trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every command and burst.")] = None,
     quiet: Quiet = False,
@@ -80,35 +93,33 @@ def run(
         names = ", ".join(name.lower() for name in Policy.__members__)
         raise ModelError(f"policy must be one of {names}, not '{policy}'")
     seed = 1 if seed is None and inputs is None else seed
-    given = None if inputs is None else load_inputs(inputs)
-    batch = None if given is None else next((len(array) for array in given.values() if array.ndim), None)
+    arrays = None if inputs is None else load_inputs(inputs)
     machine = configured(config, settings or [])
     on_rtl = None if engine is Engine.golden else runner()
-    with _progress(quiet) as say:
+    with display(quiet=quiet) as shown:
         started = perf_counter()
-        compiled = _compiled(model, machine, batch, say)
-        result = Result(str(model), compiled, policy, engine.value, seed, inferences)
-        result.compile_seconds = perf_counter() - started
-        reference = Reference(model)
-        for number in range(inferences):
-            one = given if given is not None else random_inputs(compiled.graph, (seed or 0) + number)
-            say(f"inference {number + 1} of {inferences}")
-            infer(result, one, reference, golden=engine is not Engine.rtl, runner=on_rtl, say=say)
-        say("bounds")
+        compiled = _compiled(model, machine, batch, shown.say)
+        seconds = perf_counter() - started
+        labels = None
+        if arrays is None:
+            given = [random_inputs(compiled.graph, (seed or 0) + number) for number in range(inferences or 1)]
+        else:
+            given, labels = split_inputs(compiled.graph, arrays, inferences)
+        found = infer(
+            compiled, given, Reference(model), golden=engine is not Engine.rtl, runner=on_rtl, display=shown
+        )
+        result = Result(str(model), compiled, policy, engine.value, seed, found, labels, seconds)
+        shown.say("bounds")
         data = result.data()
     if trace is not None:
         write_whole(trace, result.trace().encode())
-    text = json.dumps(data, indent=2) + "\n"
-    if json_file == "-":
-        sys.stdout.write(text)
-    elif json_file is not None:
-        write_whole(Path(json_file), text.encode())
+    _write_json(json_file, data)
     if not quiet and json_file != "-":
+        if is_tabular(data):
+            Console(width=None if sys.stdout.isatty() else _WIDTH).print(table(data))
         sys.stdout.writelines(f"{line}\n" for line in summary(data))
     if result.differences:
-        repeat = shlex.join(["pinfold", *sys.argv[1:]])
-        sys.stderr.write(f"{result.differences[0]}; repeat with: {repeat}\n")
-        raise typer.Exit(FAILED)
+        raise CheckError(str(result.differences[0]))
 
 
 @app.command(name="compile")
@@ -117,11 +128,12 @@ def compile_command(
     output: Annotated[Path, typer.Option("-o", metavar="DIR", help="Where the files go.")],
     config: Configuration = "default",
     settings: Settings = None,
+    batch: Annotated[int | None, typer.Option(min=1, help=_BATCH)] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write the program, its constants, and a readable listing."""
-    with _progress(quiet) as say:
-        compiled = _compiled(model, configured(config, settings or []), None, say)
+    with display(quiet=quiet) as shown:
+        compiled = _compiled(model, configured(config, settings or []), batch, shown.say)
     files = {
         "program.bin": compiled.program,
         "constants.bin": compiled.image.tobytes(),
@@ -139,13 +151,41 @@ def configs(
 ) -> None:
     """Show the named configurations, every field."""
     fields = {name: _fields(name) for name in CONFIGS}
-    text = json.dumps(fields, indent=2) + "\n"
-    if json_file == "-":
-        sys.stdout.write(text)
-    elif json_file is not None:
-        write_whole(Path(json_file), text.encode())
-    else:
+    _write_json(json_file, fields)
+    if json_file is None:
         sys.stdout.writelines(f"{line}\n" for line in _columns(fields))
+
+
+@app.command()
+def zoo(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Networks; all if left out.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", metavar="DIR", help="Where the files go.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Say which networks there are.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write networks as quantized ONNX files, NAME.onnx; NAME.npz holds inputs and labels where there are some."""
+    networks = chosen(names or [])
+    if listed:
+        sys.stdout.writelines(f"{name}: {network.description}\n" for name, network in ZOO.items())
+        return
+    if output is None:
+        raise ModelError("-o must name the folder where the files go")
+    with display(quiet=quiet) as shown:
+        files = []
+        for network in networks:
+            shown.say(network.description)
+            files += network.write(output)
+    if not quiet:
+        sys.stdout.writelines(f"{file}: {file.stat().st_size:,} bytes\n" for file in files)
+
+
+def _write_json(file: str | None, data: dict[str, Any]) -> None:
+    """To a file, to the output for "-", nowhere for None."""
+    text = json.dumps(data, indent=2) + "\n"
+    if file == "-":
+        sys.stdout.write(text)
+    elif file is not None:
+        write_whole(Path(file), text.encode())
 
 
 def _columns(fields: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -167,38 +207,33 @@ def _fields(name: str) -> dict[str, Any]:
 def _compiled(model: Path, machine: Config, batch: int | None, say: Callable[[str], None]) -> Compiled:
     say(f"reading {model}")
     graph = read(model, batch)
+    size = graph.inputs[0].shape[0]
+    if batch not in {None, size}:
+        raise ModelError(f"{model}: --batch must be {size}, which the model fixes, not {batch}")
     try:
         return compile_graph(graph, machine, progress=lambda name: say(f"tiling {name}"))
     except ModelError as error:
         raise ModelError(f"{model}: {error}") from None
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Say what is being done, on a terminal only."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield lambda _text: None
-        return
-    with console.status("") as status:
-        yield status.update
-
-
 def main() -> None:
-    """Run the command line; what the user got wrong is one line and exit status 2."""
+    """Run the command line; a failed check is one line and status 1, what the user got wrong one line and status 2."""
     command = typer.main.get_command(app)
     try:
         status = command.main(prog_name="pinfold", standalone_mode=False)
+    except CheckError as error:
+        repeat = shlex.join(["pinfold", *sys.argv[1:]])
+        _end(f"{error}; repeat with: {repeat}", FAILED)
     except ModelError as error:
-        _refuse(str(error))
+        _end(str(error), REFUSED)
     except typer.exceptions.TyperException as error:
-        _refuse(error.format_message())
+        _end(error.format_message(), REFUSED)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     else:
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _refuse(sentence: str) -> None:
+def _end(sentence: str, status: int) -> None:
     sys.stderr.write("pinfold: " + " ".join(sentence.split()) + "\n")
-    sys.exit(REFUSED)
+    sys.exit(status)

@@ -1,52 +1,149 @@
-"""One inference on the engines asked for, and every check of it."""
+"""Inferences on the engines asked for, and every check of each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from controller.reference import saturates
-from controller.report import Result
-from controller.run import agreement, expected_outputs, first_output_difference, run_golden, run_rtl
+from controller.run import (
+    Difference,
+    agreement,
+    expected_outputs,
+    first_output_difference,
+    first_record_difference,
+    run_golden,
+    run_rtl,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from controller.compiler import Compiled
+    from controller.display import Display
+    from controller.graph import Graph
+    from controller.inputs import Floats
     from controller.reference import Reference
     from controller.rtl import Runner
-    from controller.run import Difference, Floats
+    from controller.run import Agreement, Trace
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What one inference showed.
+
+    Parameters
+    ----------
+    golden, rtl
+        None where the engine did not run.
+    reference
+        The outputs against onnxruntime's.
+    classes
+        For a classifier, by engine: the class of each image of the batch; None for other networks.
+    wrong
+        How the outputs differ from what they must be, where every operator is exact.
+    """
+
+    golden: Trace | None
+    rtl: Trace | None
+    reference: Agreement
+    classes: Mapping[str, list[int]] | None
+    wrong: tuple[Difference, ...]
+
+    @property
+    def ran(self) -> Trace:
+        """The RTL's trace if there is one, else the golden model's."""
+        trace = self.rtl or self.golden
+        assert trace is not None
+        return trace
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Every check that failed, the first first."""
+        return [*filter(None, self.between().values()), *self.wrong]
+
+    def between(self) -> dict[str, Difference | None]:
+        """The first difference of golden model and RTL in each respect; nothing if one of them did not run."""
+        one, other = self.golden, self.rtl
+        if one is None or other is None:
+            return {}
+        late = one.cycles != other.cycles
+        return {
+            "outputs": first_output_difference(one.outputs, other.outputs),
+            "cycles": Difference("cycles", "the whole run", one.cycles, other.cycles) if late else None,
+            "commands": first_record_difference("commands", one.commands, other.commands),
+            "transactions": first_record_difference("transactions", one.transactions, other.transactions),
+        }
 
 
 def infer(
-    result: Result, inputs: Floats, reference: Reference, *, golden: bool, runner: Runner | None,
-    say: Callable[[str], None],
-) -> None:  # fmt: skip
-    """Run one inference and note in `result` what it shows and what differs.
+    compiled: Compiled, inputs: Sequence[Floats], reference: Reference, *, golden: bool, runner: Runner | None,
+    display: Display,
+) -> list[Inference]:  # fmt: skip
+    """Run inferences: on the golden model, if asked for, then on the RTL, if there is a runner.
 
-    The golden model runs first, if asked for, then the RTL, if there is a runner. The outputs are compared with the
-    integers of the graph and with onnxruntime; that is a check only where every operator is exact, and where
-    onnxruntime is on this processor.
+    The outputs are compared with the integers of the graph and with onnxruntime; that is a check only where every
+    operator is exact, and where onnxruntime is on this processor.
     """
-    compiled, graph = result.compiled, result.compiled.graph
+    first: list[Trace | None] = [None] * len(inputs)
+    second: list[Trace | None] = [None] * len(inputs)
     if golden:
-        say("golden model")
-    first = run_golden(compiled, inputs) if golden else None
+        for index, one in enumerate(inputs):
+            display.say(f"golden model, inference {index + 1} of {len(inputs)}")
+            first[index] = run_golden(compiled, one)
     if runner:
-        say("RTL")
-    second = run_rtl(compiled, inputs, runner) if runner else None
-    ran = first or second
+        with display.watch([None if trace is None else trace.cycles for trace in first]) as progress:
+            second = [*run_rtl(compiled, inputs, runner, progress)]
+    display.say("onnxruntime")
+    exact = not inexact(compiled)
+    return [
+        _checked(compiled.graph, one, reference, golden, rtl, exact=exact)
+        for one, golden, rtl in zip(inputs, first, second, strict=True)
+    ]
+
+
+def inexact(compiled: Compiled) -> list[dict[str, Any]]:
+    """Operators that the machine may round to a neighbour: additions of rare pairs, averages on a border."""
+    found: list[dict[str, Any]] = []
+    for one in compiled.tiled:
+        pairs = one.operator.residual.differing if one.operator.residual else 0
+        if pairs or not one.operator.exact:
+            found.append({"operator": one.operator.name, "pairs": pairs if one.operator.exact else None})
+    return found
+
+
+def _checked(
+    graph: Graph, inputs: Floats, reference: Reference, golden: Trace | None, rtl: Trace | None, *, exact: bool
+) -> Inference:
+    ran = golden or rtl
     assert ran is not None
-    here = Result(result.model, compiled, result.policy, result.engine, result.seed, 1, first, second)
-    here.compare()
-    found = agreement(graph, ran.outputs, reference, inputs)
+    found = reference.run(inputs).values()
+    theirs = {port.name: array.reshape(port.shape) for port, array in zip(graph.outputs, found, strict=True)}
+    agreed = agreement(theirs, ran.outputs)
     wrong: list[Difference | None] = []
-    if not result.inexact():
+    if exact:
         expected = expected_outputs(graph, inputs)
         wrong.append(first_output_difference(expected, ran.outputs, "outputs of the graph's integers and the machine"))
-        if found.differing and not saturates():
-            wanted = reference.run(inputs).values()
-            theirs = {port.name: array.reshape(port.shape) for port, array in zip(graph.outputs, wanted, strict=True)}
+        if agreed.differing and not saturates():
             wrong.append(first_output_difference(theirs, ran.outputs, "outputs of onnxruntime and the machine"))
-    result.differences += here.differences + [one for one in wrong if one]
-    result.reference = found if result.reference is None else result.reference + found
-    if result.golden is None and result.rtl is None:
-        result.golden, result.rtl = first, second
+    engines = {"onnxruntime": theirs}
+    engines |= {name: trace.outputs for name, trace in (("golden", golden), ("rtl", rtl)) if trace}
+    classes = {name: _classes(graph, outputs) for name, outputs in engines.items()} if _classifies(graph) else None
+    return Inference(golden, rtl, agreed, classes, tuple(one for one in wrong if one))
+
+
+def _classifies(graph: Graph) -> bool:
+    """Whether there is one output, and it is a vector for each image."""
+    if len(graph.outputs) != 1:
+        return False
+    _, channels, height, width = graph.outputs[0].tensor.shape
+    return channels > 1 and height == width == 1
+
+
+def _classes(graph: Graph, outputs: Mapping[str, NDArray[Any]]) -> list[int]:
+    scores = outputs[graph.outputs[0].name].reshape(graph.outputs[0].tensor.shape[:2])
+    return [int(one) for one in np.argmax(scores, axis=1)]

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class ModelError(Exception):
     """A model or its inputs cannot be used; the message is one sentence for the user."""
+
+
+class CheckError(Exception):
+    """A check failed before there was anything to compare; the message is one sentence for the user."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, infinite_scratchpad_cycles, memory_cycles
-from controller.run import Agreement, Difference, first_output_difference, first_record_difference
+from controller.inference import inexact
+from controller.run import Agreement
 from spec.isa import TensorClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from controller.compiler import Compiled
-    from controller.run import Trace
+    from controller.inference import Inference
+    from controller.run import Difference, Trace
     from spec.trace import Transaction
 
 _READ_CLASSES = {
@@ -25,76 +27,40 @@ _READ_CLASSES = {
 }
 _WRITE_CLASSES = {TensorClass.ACTIVATION: "activation_spill", TensorClass.OUTPUT: "output"}
 _CLASSES = ("program", "weights", "constants", "input", "activation_fill", "activation_spill", "output")
+_ENGINES = ("onnxruntime", "golden", "rtl")
+_CHECKS = ("outputs", "cycles", "commands", "transactions")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Result:
-    """All that a run showed.
-
-    `golden` and `rtl` are those of the first inference, or None where the engine did not run. `differences` are
-    checks that failed.
-    """
+    """All that a run showed: at least one inference, with labels where the inputs came with them."""
 
     model: str
     compiled: Compiled
     policy: str
     engine: str
     seed: int | None
-    inferences: int
-    golden: Trace | None = None
-    rtl: Trace | None = None
-    reference: Agreement | None = None
-    differences: list[Difference] = field(default_factory=list)
+    inferences: list[Inference]
+    labels: list[list[int]] | None = None
     compile_seconds: float = 0.0
 
-    def compare(self) -> None:
-        """Compare the golden model with the RTL, if both ran; differences are added."""
-        for difference in (self._outputs(), self._cycles(), self._commands(), self._transactions()):
-            if difference:
-                self.differences.append(difference)
-
-    def _outputs(self) -> Difference | None:
-        if not self.golden or not self.rtl:
-            return None
-        return first_output_difference(self.golden.outputs, self.rtl.outputs)
-
-    def _cycles(self) -> Difference | None:
-        if not self.golden or not self.rtl or self.golden.cycles == self.rtl.cycles:
-            return None
-        return Difference("cycles", "the whole run", self.golden.cycles, self.rtl.cycles)
-
-    def _commands(self) -> Difference | None:
-        if not self.golden or not self.rtl:
-            return None
-        return first_record_difference("commands", self.golden.commands, self.rtl.commands)
-
-    def _transactions(self) -> Difference | None:
-        if not self.golden or not self.rtl:
-            return None
-        return first_record_difference("transactions", self.golden.transactions, self.rtl.transactions)
+    @property
+    def differences(self) -> list[Difference]:
+        """Checks that failed, inference after inference."""
+        return [one for inference in self.inferences for one in inference.differences]
 
     def trace(self) -> str:
         """Every command and burst of the first inference, a line each."""
-        ran = self.golden or self.rtl
-        assert ran is not None
+        ran = self.inferences[0].ran
         lines = [f"command {one.queue.name} {one.index} {one.start} {one.finish}" for one in ran.commands]
         lines += [f"burst {one.cycle} {one.kind} {one.address:#010x} {one.beats}" for one in ran.transactions]
         return "\n".join(lines) + "\n"
 
-    def inexact(self) -> list[dict[str, Any]]:
-        """Operators that the machine may round to a neighbour: additions of rare pairs, averages on a border."""
-        found: list[dict[str, Any]] = []
-        for one in self.compiled.tiled:
-            pairs = one.operator.residual.differing if one.operator.residual else 0
-            if pairs or not one.operator.exact:
-                found.append({"operator": one.operator.name, "pairs": pairs if one.operator.exact else None})
-        return found
-
     def data(self) -> dict[str, Any]:
-        """The keys of `run --json`."""
+        """The keys of `run --json`: single figures are the first inference's, checks and seconds are of all."""
         compiled, config = self.compiled, self.compiled.config
-        ran = self.rtl or self.golden
-        both = self.golden is not None and self.rtl is not None
+        first = self.inferences[0]
+        reference = sum((one.reference for one in self.inferences), Agreement(0, 0, 0))
         return {
             "model": self.model,
             "config": config.name,
@@ -102,42 +68,65 @@ class Result:
             "policy": self.policy,
             "engine": self.engine,
             "seed": self.seed,
-            "inferences": self.inferences,
             "macs": compiled.macs,
-            "cycles": {name: trace.cycles if trace else None for name, trace in self._traces()},
-            "utilization": compiled.macs / (config.rows * config.cols * ran.cycles) if ran else None,
-            "dram": traffic(compiled, ran.transactions) if ran else None,
-            "match": {
-                "outputs": self._outputs() is None if both else None,
-                "cycles": self._cycles() is None if both else None,
-                "commands": self._commands() is None if both else None,
-                "transactions": self._transactions() is None if both else None,
-            },
-            "reference": None if self.reference is None else {
-                "engine": "onnxruntime",
-                "max_abs_diff": self.reference.max_abs_diff,
-                "differing": self.reference.differing,
-                "elements": self.reference.elements,
-            },
-            "inexact": self.inexact(),
+            "cycles": _of_both(first, _cycles),
+            "utilization": self._utilization(first),
+            "dram": traffic(compiled, first.ran.transactions),
+            "match": self._match(self.inferences),
+            "reference": {"engine": "onnxruntime", **asdict(reference)},
+            "inferences": [self._inference(index) for index in range(len(self.inferences))],
+            "inexact": inexact(compiled),
             "bounds": {
                 "compute_cycles": compute_cycles(compiled),
                 "memory_cycles": memory_cycles(compiled),
                 "infinite_scratchpad_cycles": infinite_scratchpad_cycles(compiled),
-                "no_management_cycles": self.golden.cycles if self.golden and self.policy == "none" else None,
+                "no_management_cycles": first.golden.cycles if first.golden and self.policy == "none" else None,
             },
             "energy_pj": {"total": None, "by_part": None},
             "seconds": {
                 "compile": self.compile_seconds,
-                "golden": self.golden.seconds if self.golden else None,
-                "rtl_build": self.rtl.build_seconds if self.rtl else None,
-                "rtl_run": self.rtl.seconds if self.rtl else None,
+                "golden": sum(one.golden.seconds for one in self.inferences if one.golden) if first.golden else None,
+                "rtl_build": first.rtl.build_seconds if first.rtl else None,
+                "rtl_run": sum(one.rtl.seconds for one in self.inferences if one.rtl) if first.rtl else None,
             },
-        }  # fmt: skip
+        }
 
-    def _traces(self) -> Iterator[tuple[str, Trace | None]]:
-        yield "golden", self.golden
-        yield "rtl", self.rtl
+    def _inference(self, index: int) -> dict[str, Any]:
+        one = self.inferences[index]
+        return {
+            "labels": self.labels[index] if self.labels and one.classes else None,
+            "classes": {name: one.classes.get(name) for name in _ENGINES} if one.classes else None,
+            "cycles": _of_both(one, _cycles),
+            "bursts": _of_both(one, _bursts),
+            "utilization": self._utilization(one),
+            "match": self._match([one]),
+            "reference": {"engine": "onnxruntime", **asdict(one.reference)},
+        }
+
+    def _utilization(self, one: Inference) -> float:
+        config = self.compiled.config
+        return self.compiled.macs / (config.rows * config.cols * one.ran.cycles)
+
+    @staticmethod
+    def _match(inferences: Sequence[Inference]) -> dict[str, bool | None]:
+        found = [one.between() for one in inferences]
+        return {name: all(one[name] is None for one in found) if found[0] else None for name in _CHECKS}
+
+
+def _of_both(one: Inference, figure: Callable[[Trace], int]) -> dict[str, int | None]:
+    return {
+        "golden": figure(one.golden) if one.golden else None,
+        "rtl": figure(one.rtl) if one.rtl else None,
+    }
+
+
+def _cycles(trace: Trace) -> int:
+    return trace.cycles
+
+
+def _bursts(trace: Trace) -> int:
+    """All bursts, of data and of the program."""
+    return len(trace.transactions)
 
 
 def traffic(compiled: Compiled, transactions: Sequence[Transaction]) -> dict[str, Any]:
@@ -168,16 +157,13 @@ def summary(data: dict[str, Any]) -> Iterator[str]:
     for engine, cycles in data["cycles"].items():
         if cycles is not None:
             yield f"  {engine:<11} {cycles:,} cycles"
-    if data["utilization"] is not None:
-        yield f"  utilization {100 * data['utilization']:.1f} %"
-    if data["dram"] is not None:
-        dram = data["dram"]
-        yield f"  DRAM        {dram['read_bytes']:,} bytes read, {dram['write_bytes']:,} written"
+    yield f"  utilization {100 * data['utilization']:.1f} %"
+    dram = data["dram"]
+    yield f"  DRAM        {dram['read_bytes']:,} bytes read, {dram['write_bytes']:,} written"
     bounds = {name.removesuffix("_cycles"): value for name, value in data["bounds"].items() if value is not None}
     yield "  bounds      " + ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in bounds.items())
     if data["match"]["outputs"] is not None:
         held = [f"{name} {'equal' if same else 'DIFFER'}" for name, same in data["match"].items()]
         yield f"  golden=rtl  {', '.join(held)}"
-    if data["reference"] is not None:
-        one = data["reference"]
-        yield f"  onnxruntime {one['differing']} of {one['elements']} outputs differ, by {one['max_abs_diff']} at most"
+    one = data["reference"]
+    yield f"  onnxruntime {one['differing']} of {one['elements']} outputs differ, by {one['max_abs_diff']} at most"

@@ -1,4 +1,4 @@
-"""Runs a compiled network on the golden model and the RTL, and compares everything with everything."""
+"""Runs a compiled network on the golden model and the RTL; finds the first place where two runs differ."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from controller.quantized import as_onnx, evaluate, quantize_inputs
-from controller.refusal import ModelError
+from controller.refusal import CheckError
 from sim.machine import Machine
 from spec.trace import Command, Transaction
 
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
     from controller.compiler import Compiled
     from controller.graph import Graph
-    from controller.reference import Reference
+    from controller.inputs import Floats
     from controller.rtl import Runner
-
-Floats = dict[str, "NDArray[np.float32]"]
 
 
 @dataclass(frozen=True)
@@ -68,62 +66,39 @@ class Agreement:
         )
 
 
-def random_inputs(graph: Graph, seed: int) -> Floats:
-    """Floats that quantize to every integer, ends included."""
-    rng = np.random.default_rng(seed)
-    inputs: Floats = {}
-    for port in graph.inputs:
-        integers = rng.integers(-128, 128, port.shape) - port.tensor.zero
-        inputs[port.name] = integers.astype(np.float32) * np.float32(port.tensor.scale)
-    return inputs
-
-
-def load_inputs(path: Path) -> Floats:
-    """The arrays of a .npz file.
-
-    Raises
-    ------
-    ModelError
-        If it is missing, broken, or holds anything but numbers.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: np.asarray(arrays[name]) for name in arrays.files}
-    except FileNotFoundError:
-        raise ModelError(f"{path}: there is no such file") from None
-    except Exception as error:  # noqa: BLE001 (numpy raises whatever its parsers of zip, header and dtype do)
-        raise ModelError(f"{path}: this is not a .npz file of numbers: {error}") from None
-    for name, array in found.items():
-        if array.dtype.kind not in "fiub":
-            raise ModelError(f"{path}: array '{name}' must hold numbers, not {array.dtype}")
-    return {name: array.astype(np.float32) for name, array in found.items()}
-
-
 def run_golden(compiled: Compiled, inputs: Floats) -> Trace:
     """One inference on the golden model.
 
     Raises
     ------
-    ModelError
+    CheckError
         If the machine refuses the program.
     """
     started = perf_counter()
     dram = compiled.load(quantize_inputs(compiled.graph, inputs))
     run = Machine(compiled.config).run(compiled.program, dram, address=compiled.program_address)
     if run.cycles is None:
-        raise ModelError(f"{compiled.graph.name}: the machine stops with {run.error.name} at {run.error_address:#x}")
+        where = f"{run.error.name} at {run.error_address:#x}"
+        raise CheckError(f"{compiled.graph.name}: the golden model stops with {where}")
     return Trace(run.cycles, run.commands, run.transactions, _outputs(compiled, dram), perf_counter() - started)
 
 
-def run_rtl(compiled: Compiled, inputs: Floats, runner: Runner) -> Trace:
-    """One inference on the RTL."""
-    dram = compiled.load(quantize_inputs(compiled.graph, inputs))
-    run = runner(compiled.config, compiled.program, dram.tobytes(), program_address=compiled.program_address)
-    after = np.frombuffer(bytes(run.dram[: len(dram)]), np.uint8)
-    return Trace(
-        run.cycles, list(run.commands), list(run.transactions), _outputs(compiled, after), run.run_seconds,
-        run.build_seconds,
-    )  # fmt: skip
+def run_rtl(
+    compiled: Compiled, inputs: Sequence[Floats], runner: Runner, progress: Path | None = None
+) -> list[Trace]:
+    """Inferences on the RTL, all in one simulation; `progress` is rewritten with "RUN CYCLES" now and then."""
+    images = [compiled.load(quantize_inputs(compiled.graph, one)).tobytes() for one in inputs]
+    runs = runner(
+        compiled.config, compiled.program, images, program_address=compiled.program_address, progress=progress
+    )
+    traces = []
+    for image, run in zip(images, runs, strict=True):
+        after = np.frombuffer(bytes(run.dram[: len(image)]), np.uint8)
+        traces.append(Trace(
+            run.cycles, list(run.commands), list(run.transactions), _outputs(compiled, after), run.run_seconds,
+            run.build_seconds,
+        ))  # fmt: skip
+    return traces
 
 
 def expected_outputs(graph: Graph, inputs: Floats) -> dict[str, NDArray[Any]]:
@@ -132,11 +107,11 @@ def expected_outputs(graph: Graph, inputs: Floats) -> dict[str, NDArray[Any]]:
     return {port.name: as_onnx(port, maps[port.tensor.name]) for port in graph.outputs}
 
 
-def agreement(graph: Graph, outputs: Mapping[str, NDArray[Any]], reference: Reference, inputs: Floats) -> Agreement:
-    """Outputs against onnxruntime's quantized tensors."""
+def agreement(expected: Mapping[str, NDArray[Any]], got: Mapping[str, NDArray[Any]]) -> Agreement:
+    """Outputs against onnxruntime's quantized tensors of the same shapes."""
     total = Agreement(0, 0, 0)
-    for port, wanted in zip(graph.outputs, reference.run(inputs).values(), strict=True):
-        gap = np.abs(outputs[port.name].astype(np.int64).reshape(-1) - wanted.astype(np.int64).reshape(-1))
+    for name, wanted in expected.items():
+        gap = np.abs(got[name].astype(np.int64) - wanted.astype(np.int64))
         total += Agreement(int(gap.max(initial=0)), int(np.count_nonzero(gap)), gap.size)
     return total
 

@@ -11,7 +11,7 @@ class Command(NamedTuple):
     """A command: the ``index``-th (from 0) of its queue, and when it started and finished."""
 
     queue: Queue
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple.index, which nobody asks of a record
     start: int
     finish: int
 

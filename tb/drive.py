@@ -109,7 +109,13 @@ async def prepare(dut: Any, job: dict[str, Any], index: int) -> None:
         await write(dut, name, value)
 
 
-async def wait(dut: Any, index: int, limit: int, progress: str) -> bool:
+def note(index: int, cycles: int) -> None:
+    """Say how far the jobs are, to whoever watches: the number of this one, and the cycles of all so far."""
+    if progress := os.environ.get("PINFOLD_PROGRESS"):
+        Path(progress).write_text(f"{index} {cycles}\n")
+
+
+async def wait(dut: Any, index: int, limit: int, before: int) -> bool:
     """Sleep until the interrupt; false if the limit comes first."""
     interrupt = RisingEdge(dut.irq)
     left = limit
@@ -118,8 +124,7 @@ async def wait(dut: Any, index: int, limit: int, progress: str) -> bool:
         if await First(interrupt, nap) is interrupt:
             return True
         left -= GLANCE
-        if progress:
-            Path(progress).write_text(f"{index} {int(dut.cycle.value)}\n")
+        note(index, before + int(dut.cycle.value))
     return False
 
 
@@ -127,12 +132,12 @@ async def wait(dut: Any, index: int, limit: int, progress: str) -> bool:
 async def runs_the_jobs(dut: Any) -> None:
     """Every job of the folder, in order."""
     folder = Path(os.environ["PINFOLD_JOBS"])
-    progress = os.environ.get("PINFOLD_PROGRESS", "")
     jobs = json.loads((folder / "jobs.json").read_text())
     for name in ("awvalid", "wvalid", "bready", "arvalid", "rready", "load", "dump", "close", "stall", "error"):
         getattr(dut, name).value = 0
     Clock(dut.clk, PERIOD, "ns").start()
     await reset(dut)
+    cycles = 0
     for index, job in enumerate(jobs):
         await prepare(dut, job, index)
         await write(dut, "CONTROL", 1)
@@ -141,11 +146,13 @@ async def runs_the_jobs(dut: Any) -> None:
             await reset(dut)
             finished = False
         else:
-            finished = bool(dut.irq.value) or await wait(dut, index, job["limit"], progress)
+            finished = bool(dut.irq.value) or await wait(dut, index, job["limit"], cycles)
         registers = {}
         for name, register in REGISTERS.items():
             if "r" in register.access:
                 registers[name] = await read(dut, name)
+        cycles += registers["CYCLES"]
+        note(index, cycles)
         await strobe(dut, "close")
         if job["dump_bytes"]:
             dut.dump_address.value, dut.dump_bytes.value = job["dump_address"], job["dump_bytes"]

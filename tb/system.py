@@ -20,12 +20,12 @@ from spec.errors import SENTENCES, Error
 from spec.isa import Queue
 from spec.memory import Memory
 from spec.trace import Command, Transaction
-from tb.build import BenchError, Results, Simulator, build, generated, run
+from tb.build import BenchError, BuildError, Results, Simulator, build, generated, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Job", "Observed", "RtlRun", "observe", "run_rtl", "simulator"]
+__all__ = ["BenchError", "BuildError", "Job", "Observed", "RtlRun", "observe", "run_rtl", "simulator"]
 
 HERE = Path(__file__).parent
 SOURCES = tuple(HERE / name for name in ("memory.sv", "monitor.sv", "protocol.sv", "system.sv"))
@@ -165,7 +165,7 @@ def observe(
     keep
         Folder for the images and logs; a temporary one if ``None``.
     progress
-        A file that is rewritten with "JOB CYCLE" now and then.
+        A file that is rewritten with "JOB CYCLES", those of all jobs so far, now and then.
     optimize
         The simulator's compiler level.
 
@@ -195,35 +195,57 @@ def observe(
         return [_observed(folder, i, job) for i, job in enumerate(jobs)], results
 
 
-def run_rtl(config: Config, program: bytes, dram: bytes, *, program_address: int) -> RtlRun:
-    """Run a program under the configuration's memory profile.
+def run_rtl(
+    config: Config, program: bytes, images: Sequence[bytes], *, program_address: int, progress: Path | None = None
+) -> list[RtlRun]:
+    """Run a program under the configuration's memory profile, once for each image of DRAM, in one simulation.
 
     Parameters
     ----------
-    dram
-        Bytes of DRAM from page 0 on, at byte 0; they end at or below the program.
+    images
+        Bytes of DRAM from page 0 on, at byte 0; they end at or below the program. Before each run comes a reset.
+    progress
+        A file that is rewritten with "RUN CYCLES" now and then.
+
+    Returns
+    -------
+    list[RtlRun]
+        A run for each image. The first has the seconds of building; those of running are shared out evenly.
 
     Raises
     ------
+    BuildError
+        If the tools cannot make the machine.
     BenchError
         If the machine stops with an error, or does not stop.
     """
-    image = dram.ljust(program_address, b"\0") + program
-    work = Job(
-        image=image, program_address=program_address, program_length=int.from_bytes(program[12:16], "little"),
-        read_window=(0, len(dram)), write_window=(0, len(dram)), dump_bytes=len(dram), memory=config.memory,
-    )  # fmt: skip
-    size = max(1 << 22, 1 << (len(image) - 1).bit_length())
+    length = int.from_bytes(program[12:16], "little")
+    jobs = [
+        Job(
+            image=dram.ljust(program_address, b"\0") + program, program_address=program_address,
+            program_length=length, read_window=(0, len(dram)), write_window=(0, len(dram)), dump_bytes=len(dram),
+            memory=config.memory,
+        )
+        for dram in images
+    ]  # fmt: skip
+    size = max(1 << 22, 1 << (max(len(job.image) for job in jobs) - 1).bit_length())
     began = time.monotonic()
     simulator(config, size)
-    built = time.monotonic()
-    [seen], results = observe(config, [work], memory_bytes=size)
-    if not seen.finished or seen.error:
-        sentence = SENTENCES[seen.error].format(address=seen.registers["ERROR_ADDRESS"])
-        raise BenchError(f"the RTL must finish the program: {sentence}")
-    return RtlRun(
-        seen.cycles, seen.commands, seen.transactions, np.frombuffer(seen.dram, np.uint8), built - began, results.seconds,
-    )  # fmt: skip
+    build_seconds = time.monotonic() - began
+    observed, results = observe(config, jobs, memory_bytes=size, progress=progress)
+    runs = []
+    for index, seen in enumerate(observed):
+        if not seen.finished:
+            raise BenchError(f"run {index + 1} must end within {jobs[index].limit:,} cycles")
+        if seen.error:
+            sentence = SENTENCES[seen.error].format(address=seen.registers["ERROR_ADDRESS"])
+            raise BenchError(f"run {index + 1} must finish the program: {sentence}")
+        runs.append(RtlRun(
+            seen.cycles, seen.commands, seen.transactions, np.frombuffer(seen.dram, np.uint8), build_seconds,
+            results.seconds / len(jobs),
+        ))  # fmt: skip
+        build_seconds = 0.0
+    return runs
 
 
 def _observed(folder: Path, index: int, job: Job) -> Observed:

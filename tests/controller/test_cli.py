@@ -14,12 +14,15 @@ from onnx import TensorProto, helper
 import controller.inference
 from controller.cli import main
 from controller.compiler import compile_graph
+from controller.inputs import random_inputs
 from controller.quantized import quantize_inputs
 from controller.read import read
+from controller.reference import Reference
 from controller.rtl import RtlRun
-from controller.run import first_record_difference, random_inputs, run_golden
+from controller.run import first_record_difference, run_golden
 from sim.machine import Machine
 from spec.config import CONFIGS, Config
+from tb.build import BenchError, BuildError
 from tests.controller.models import QdqModel
 
 if TYPE_CHECKING:
@@ -84,12 +87,17 @@ def test_json_has_exactly_the_promised_keys(pinfold: Any, model: Path, tmp_path:
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_inputs_of_a_file_set_the_batch(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
-    """The model leaves its batch open; the array has three images."""
-    np.savez(tmp_path / "in.npz", x0=np.random.default_rng(0).normal(size=(3, 3, 6, 5)).astype(np.float32))
-    status, out, _ = pinfold("run", model, "--config", "tiny", "--inputs", tmp_path / "in.npz", "--json", "-")
+@pytest.mark.parametrize(("batch", "inferences"), [(3, 2), (2, 3), (1, 6), (None, 6)])
+def test_inputs_are_cut_into_inferences(
+    batch: int | None, inferences: int, pinfold: Any, model: Path, tmp_path: Path  # noqa: ANN401
+) -> None:
+    """The model leaves its batch open; the array has six images, whatever the batch."""
+    np.savez(tmp_path / "in.npz", x0=np.random.default_rng(0).normal(size=(6, 3, 6, 5)).astype(np.float32))
+    more = [] if batch is None else ["--batch", batch]
+    status, out, _ = pinfold("run", model, "--config", "tiny", "--inputs", tmp_path / "in.npz", "--json", "-", *more)
     data = json.loads(out)
-    assert (status, data["reference"]["elements"], data["seed"]) == (0, 180, None)
+    assert (status, data["reference"]["elements"], data["seed"]) == (0, 360, None)
+    assert len(data["inferences"]) == inferences
 
 
 def test_a_trace_has_a_line_for_each_command_and_burst(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
@@ -155,7 +163,22 @@ REFUSALS: dict[str, tuple[Callable[[Path, Path], list[object]], str]] = {
     "option": (lambda m, _d: [m, "--nonsense"], "--nonsense"),
     "two inputs": (lambda m, d: [m, "--seed", 1, "--inputs", d / "x.npz"], "must not both be given"),
     "no arrays": (lambda m, d: [m, "--inputs", _written(d / "x.npz", b"zip")], "not a .npz file"),
-    "shape": (lambda m, d: [m, "--inputs", _arrays(d, x0=np.zeros((1, 3, 6, 6)))], "must have shape"),
+    "shape": (
+        lambda m, d: [m, "--inputs", _arrays(d, x0=np.zeros((1, 3, 6, 6)))],
+        "array 'x0' must have shape (images, 3, 6, 5), not (1, 3, 6, 6)",
+    ),
+    "half a batch": (
+        lambda m, d: [m, "--batch", 2, "--inputs", _arrays(d, x0=np.zeros((3, 3, 6, 5)))],
+        "array 'x0' must have shape (2, 3, 6, 5) or a multiple of 2 images, not (3, 3, 6, 5)",
+    ),
+    "labels": (
+        lambda m, d: [m, "--inputs", _arrays(d, x0=np.zeros((3, 3, 6, 5)), labels=np.zeros(2))],
+        "all arrays must have equally many images, but 'x0' has 3, 'labels' has 2",
+    ),
+    "too few": (
+        lambda m, d: [m, "--inferences", 2, "--inputs", _arrays(d, x0=np.zeros((1, 3, 6, 5)))],
+        "inferences must be at most the 1 of the file, not 2",
+    ),
     "name": (lambda m, d: [m, "--inputs", _arrays(d, y=np.zeros((1, 3, 6, 5)))], "there is no input 'y'"),
     "no model": (lambda _m, _d: [], "MODEL.onnx"),
     "place": (lambda m, d: [m, "--json", _written(d / "file", b"") / "x.json"], "cannot be written"),
@@ -182,13 +205,21 @@ def test_what_is_wrong_is_one_line_and_exit_two(case: str, pinfold: Any, model: 
     assert sentence in err
 
 
-def _fake_runner(change: Callable[[RtlRun], RtlRun]) -> Callable[..., RtlRun]:
-    def run(config: Config, program: bytes, dram: bytes, *, program_address: int) -> RtlRun:
-        memory = bytearray(dram)
-        found = Machine(config).run(program, memory, address=program_address)
-        assert found.cycles
-        after = np.frombuffer(memory, np.uint8)
-        return change(RtlRun(found.cycles, found.commands, found.transactions, after, 0.5, 0.25))
+def _fake_runner(change: Callable[[RtlRun], RtlRun]) -> Callable[..., list[RtlRun]]:
+    """A runner whose last run is changed."""
+
+    def run(
+        config: Config, program: bytes, images: list[bytes], *, program_address: int, progress: object
+    ) -> list[RtlRun]:
+        assert progress is None
+        runs = []
+        for dram in images:
+            memory = bytearray(dram)
+            found = Machine(config).run(program, memory, address=program_address)
+            assert found.cycles
+            after = np.frombuffer(memory, np.uint8)
+            runs.append(RtlRun(found.cycles, found.commands, found.transactions, after, 0.5, 0.25))
+        return [*runs[:-1], change(runs[-1])]
 
     return run
 
@@ -203,17 +234,103 @@ CHANGES: dict[str, Callable[[RtlRun], RtlRun]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("inferences", [1, 3])
 def test_both_engines_are_compared_in_everything(
-    change: str, pinfold: Any, model: Path, monkeypatch: pytest.MonkeyPatch  # noqa: ANN401
+    change: str, inferences: int, pinfold: Any, model: Path, monkeypatch: pytest.MonkeyPatch  # noqa: ANN401
 ) -> None:
     """A difference is exit status 1, its first place and the line that repeats it."""
     monkeypatch.setattr("controller.cli.runner", lambda: _fake_runner(CHANGES[change]))
-    status, out, err = pinfold("run", model, "--config", "tiny", "--engine", "both", "--json", "-")
-    match = json.loads(out)["match"]
-    assert match == {name: name != change for name in ("outputs", "cycles", "commands", "transactions")}
+    more = ["--inferences", inferences]
+    status, out, err = pinfold("run", model, "--config", "tiny", "--engine", "both", "--json", "-", *more)
+    data = json.loads(out)
+    wanted = {name: name != change for name in ("outputs", "cycles", "commands", "transactions")}
+    assert data["match"] == data["inferences"][-1]["match"] == wanted
+    assert inferences == 1 or all(data["inferences"][0]["match"].values())
     assert status == (change != "nothing")
     assert (change in err) == (change != "nothing")
     assert ("repeat with: pinfold run" in err) == (change != "nothing")
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "sentence"),
+    [
+        (BenchError("run 1 must finish the program: trouble"), 1, "the RTL fails: run 1 must finish"),
+        (BenchError("1 of 1 benches failed\n[20] %Error: a.sv:3: must hold\nlast"), 1, "[20] %Error: a.sv:3: must"),
+        (BuildError("make failed with 2\na.cpp:1: fatal error: no such file\nmake: gone"), 2, "a.cpp:1: fatal error"),
+    ],
+)
+def test_an_rtl_that_fails_is_one_sentence(
+    failure: Exception, status: int, sentence: str, pinfold: Any, model: Path, monkeypatch: pytest.MonkeyPatch  # noqa: ANN401
+) -> None:
+    """A machine that does not work is a failed check; one that cannot be built here is the environment's fault."""
+
+    def fail(*_arguments: object, **_more: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("tb.system.run_rtl", fail)
+    got, out, err = pinfold("run", model, "--config", "tiny", "--engine", "rtl")
+    assert (got, out) == (status, "")
+    assert len(err.splitlines()) == 1
+    assert sentence in err
+    assert ("repeat with: pinfold run" in err) == (status == 1)
+
+
+def test_several_inferences_of_a_classifier_are_a_table(
+    pinfold: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: ANN401
+) -> None:
+    """A line for each inference, then totals; without labels there is no such column."""
+    made = QdqModel(True, np.random.default_rng(0))
+    source = made.input(["batch", 7])
+    made.output(made.node("Gemm", [source, *made.dense((5, 7), 0, source, per_channel=True)], transB=1))
+    model = made.save(tmp_path / "classifier.onnx")
+    images = np.random.default_rng(1).normal(size=(4, 7)).astype(np.float32)
+    labels = Reference(model).run({"x0": images}).popitem()[1].argmax(axis=1)
+    labels[0] += 1
+    file = _arrays(tmp_path, x0=images, labels=labels)
+    monkeypatch.setattr("controller.cli.runner", lambda: _fake_runner(lambda run: run))
+    command = ["run", model, "--config", "tiny", "--engine", "both", "--inputs", file, "--json", tmp_path / "out.json"]
+    status, out, _ = pinfold(*command)
+    data = json.loads((tmp_path / "out.json").read_text())
+    assert status == 0
+    for index, one in enumerate(data["inferences"]):
+        assert one["labels"] == [int(labels[index])]
+        wanted = [int(labels[index]) - (index == 0)]
+        assert one["classes"] == {"onnxruntime": wanted, "golden": wanted, "rtl": wanted}
+        assert one["bursts"]["golden"] == one["bursts"]["rtl"] > 0
+        cells = [index, labels[index], *wanted * 3, *one["cycles"].values(), *one["bursts"].values()]
+        assert any(line.split()[:9] == [str(cell) for cell in cells] for line in out.splitlines())
+    assert "3 of 4" in out
+    assert f"{4 * data['cycles']['rtl']:,}" in out
+
+
+def test_zoo_writes_a_network_with_images_and_labels(pinfold: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    """The digits run as they are written, and nine of ten are right."""
+    status, out, _ = pinfold("zoo", "digits", "-o", tmp_path / "zoo")
+    assert (status, len(out.splitlines())) == (0, 2)
+    assert {file.name for file in (tmp_path / "zoo").iterdir()} == {"digits.onnx", "digits.npz"}
+    command = ["run", tmp_path / "zoo/digits.onnx", "--inputs", tmp_path / "zoo/digits.npz", "--inferences", 10]
+    status, out, err = pinfold(*command, "--json", "-")
+    assert (status, err) == (0, "")
+    inferences = json.loads(out)["inferences"]
+    assert sum(one["classes"]["golden"] == one["labels"] for one in inferences) >= 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["resnet9", "-o", "."], "network must be one of digits, not 'resnet9'"),
+        (["digits"], "-o must name the folder where the files go"),
+    ],
+)
+def test_zoo_refuses(arguments: list[str], sentence: str, pinfold: Any) -> None:  # noqa: ANN401
+    status, out, err = pinfold("zoo", *arguments)
+    assert (status, out, err) == (2, "", f"pinfold: {sentence}\n")
+
+
+def test_zoo_lists_what_there_is(pinfold: Any) -> None:  # noqa: ANN401
+    status, out, _ = pinfold("zoo", "--list")
+    assert status == 0
+    assert out.startswith("digits: ")
 
 
 def test_a_golden_model_that_errs_is_exit_one(
