@@ -2,7 +2,7 @@
 SEED ?= 1
 N ?= 100
 export SEED UNIT CONFIG N
-PYTEST = .venv/bin/python -m pytest --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
+PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test sim lint soak mutants byte docs clean
