@@ -50,11 +50,13 @@ class Operators:
     ----------
     computes
         COMPUTEs so far.
+    homeless
+        Outputs without home were among them: a page of theirs may have been stored before all of it was written.
     """
 
     def __init__(self, binder: Binder) -> None:
         self.binder, self.config, self.rng = binder, binder.config, binder.rng
-        self.computes = 0
+        self.computes, self.homeless = 0, False
         self._operator = 0
         self._maps: list[Tensor] = []
 
@@ -91,6 +93,7 @@ class Operators:
         fitting = [tile for tile in tiles if all(self._fits(part.operands) for part in tile)]
         # What is left out stays as it was in DRAM.
         target.home |= len(fitting) < len(tiles)
+        self.homeless |= not target.home
         self._registers(k, mode)
         for tile in fitting:
             self._emit_tile(tile, mode, k, target, residual=addend is not None)

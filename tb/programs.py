@@ -67,7 +67,8 @@ def sample(config: Config, seed: int, *, computes: int = 12) -> Sample:
     operators = Operators(binder)
     while operators.computes < computes:
         operators.run()
-    flushed = rng.random() < 0.5
+    # What a frame held before must not stay in DRAM.
+    flushed = rng.random() < 0.5 or operators.homeless
     if flushed:
         binder.release()
     instructions = [*binder.instructions, Instruction(Opcode.END, {})]
