@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from amaranth import signed, unsigned
 from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
 from hw.layout import layout
-from spec.config import Config
 from spec.isa import BOUNDS, CLAMP, KERNEL, SCALE, Queue
+
+if TYPE_CHECKING:
+    from spec.config import Config
 
 #: Bits of a completion count.
 COUNT_BITS = 32

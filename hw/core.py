@@ -50,9 +50,9 @@ class Core(wiring.Component):
     """Everything between the AXI ports.
 
     A start that is taken is cycle 0: ``trace_start`` is high in it. The run is busy from cycle 1 to the cycle of the
-    front end's done strobe, which are as many cycles as CYCLES says. An error stops the front end, which still waits for all
-    that was pushed; then the run is done, and another can start. If nothing moves any more, the watchdog sets done and
-    error while the run stays busy: only a reset helps.
+    front end's done strobe, which are as many cycles as CYCLES says. An error stops the front end, which still waits
+    for all that was pushed; then the run is done, and another can start. If nothing moves any more, the watchdog sets
+    done and error while the run stays busy: only a reset helps.
 
     Parameters
     ----------

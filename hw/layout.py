@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from amaranth import Shape, signed, unsigned
 from amaranth.lib import data
 
-from spec.word import Word
+if TYPE_CHECKING:
+    from spec.word import Word
 
 
 def layout(word: Word) -> data.StructLayout:

@@ -51,5 +51,5 @@ def share(text: str) -> str:
         same = {m[2]: known for m in _MODULE.finditer(text) if (known := first.setdefault((m[1], m[3]), m[2])) != m[2]}
         if not same:
             return text
-        text = _MODULE.sub(lambda m: "" if m[2] in same else m[0], text)
-        text = re.sub(r"^(  cell )(\\\S+)", lambda m: m[1] + same.get(m[2], m[2]), text, flags=re.MULTILINE)
+        text = _MODULE.sub(lambda m, gone=same: "" if m[2] in gone else m[0], text)
+        text = re.sub(r"^(  cell )(\\\S+)", lambda m, by=same: m[1] + by.get(m[2], m[2]), text, flags=re.MULTILINE)

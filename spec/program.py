@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from spec.config import Config
 from spec.isa import HEADER, INSTRUCTION_BYTES, MAGIC, VERSION, WORDS, Opcode
+
+if TYPE_CHECKING:
+    from spec.config import Config
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ is seen ``CROSSING`` cycles later. hw never computes from this file: benches mea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from spec.config import Config
+if TYPE_CHECKING:
+    from spec.config import Config
 
 #: From a push to the earliest start, from a finish to the earliest start of a waiter, from a start to the earliest
 #: push into the place it freed.

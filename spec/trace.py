@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from spec.isa import Queue
+if TYPE_CHECKING:
+    from spec.isa import Queue
 
 
 class Command(NamedTuple):

@@ -41,7 +41,7 @@ class Fed(wiring.Component):
         pushes = {n: In(stream.Signature(entry(unit.signature.members[f"{n}_payload"].shape))) for n in names}
         super().__init__({**pushes, **self.passed, "starts": Out(8), "finishes": Out(8)})
 
-    def elaborate(self, platform):  # noqa: ARG002, D102
+    def elaborate(self, platform):  # noqa: ARG002
         m = Module()
         m.submodules.unit = unit = self.unit
         m.submodules.completions = completions = Completions()

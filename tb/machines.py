@@ -14,8 +14,8 @@ __all__ = ["configuration", "memory"]
 def configuration(seed: int) -> Config:
     """A machine so small that everything is scarce; the same for the same seed.
 
-    Of every eight one after the other, one has pages of several bursts, and the others hold the smallest and the largest
-    array and number of banks, and every width of the bus.
+    Of every eight one after the other, one has pages of several bursts, and the others hold the smallest and the
+    largest array and number of banks, and every width of the bus.
     """
     rng = random.Random(f"configuration {seed}")
     turn = seed % 8

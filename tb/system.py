@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec.config import Config
 from spec.errors import SENTENCES, Error
 from spec.isa import Queue
 from spec.memory import Memory
@@ -24,6 +23,8 @@ from tb.build import BenchError, BuildError, Results, Simulator, build, generate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from spec.config import Config
 
 __all__ = ["BenchError", "BuildError", "Job", "Observed", "RtlRun", "observe", "run_rtl", "simulator"]
 
