@@ -99,7 +99,7 @@ def compare(model: Model, run: Run, where: str) -> int:
         if isinstance(step, Take):
             cycle = max(cycle, run.arrivals[step.instruction])
             taken = run.takes[step.instruction]
-            assert taken == cycle, f"instruction {step.instruction} must be taken in cycle {cycle}, not {taken}; {where}"
+            assert taken == cycle, f"{step} must be taken in cycle {cycle}, not {taken}; {where}"
             cycle += 1
         elif isinstance(step, Spend):
             cycle += step.cycles
