@@ -139,12 +139,15 @@ class Binder:
         return sorted(found, key=lambda slot: self._staleness(slot, index), reverse=True)
 
     def _make_room(self, index: int, buffer: Buffer, first: int, pages: int, slot: int) -> list[Instruction]:
-        """Bind a slice while others shrink to a page each, those first that are needed last."""
+        """Bind a slice while others shrink to a page each at the bottom, those first that are needed last."""
         found: list[Instruction] = []
-        for victim in [slot, *self._candidates(index, None)]:
+        # In a second round those move that found everything below them taken in the first.
+        for victim in [slot, *self._candidates(index, None) * 2]:
             bound = self.slots[victim]
-            if victim != slot and bound is not None and bound.pages > 1:
-                found.append(self._set(victim, Bound(bound.buffer, bound.window, bound.first, 1)))
+            if victim != slot and bound is not None:
+                bottom = self._lowest(1, 0, without=victim)
+                if bottom is not None and (bound.pages > 1 or bottom < bound.window):
+                    found.append(self._set(victim, Bound(bound.buffer, bottom, bound.first, 1)))
             window = self._window(pages, without=slot)
             if window is not None:
                 return [*found, self._set(slot, Bound(buffer, window, first, pages))]
@@ -161,22 +164,23 @@ class Binder:
 
     def _window(self, pages: int, *, without: int) -> int | None:
         """A free window, the next one in turn."""
-        taken = sorted(
+        window = self._lowest(pages, self._turn, without=without)
+        return self._lowest(pages, 0, without=without) if window is None else window
+
+    def _lowest(self, pages: int, start: int, *, without: int) -> int | None:
+        """The lowest free window from a virtual page on."""
+        at = start
+        for low, high in sorted(
             (bound.window, bound.window + bound.pages)
             for slot, bound in enumerate(self.slots)
             if bound is not None and slot != without
-        )
-        for start in (self._turn, 0):
-            at = start
-            for low, high in taken:
-                if high <= at:
-                    continue
-                if low >= at + pages:
-                    break
-                at = high
-            if at + pages <= self.config.virtual_pages:
-                return at
-        return None
+        ):
+            if high <= at:
+                continue
+            if low >= at + pages:
+                break
+            at = high
+        return at if at + pages <= self.config.virtual_pages else None
 
     def _set(self, slot: int, bound: Bound) -> Instruction:
         self.slots[slot] = bound

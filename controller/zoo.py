@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from controller.files import write_whole
 from controller.inputs import LABELS
 from controller.network.digits import INPUT, load_images, write_digits
+from controller.network.large import LARGE, write_large
 from controller.refusal import ModelError
 
 if TYPE_CHECKING:
@@ -36,8 +38,13 @@ def _digits(folder: Path) -> list[Path]:
     return [model, folder / "digits.npz"]
 
 
+def _large(name: str, folder: Path) -> list[Path]:
+    return [write_large(name, folder / f"{name}.onnx")]
+
+
 ZOO = {
     "digits": Network("a small residual CNN for 8 x 8 handwritten digits, trained here; with 450 test images", _digits),
+    **{name: Network(description, partial(_large, name)) for name, (description, _) in LARGE.items()},
 }
 
 

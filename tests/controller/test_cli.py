@@ -20,6 +20,7 @@ from controller.read import read
 from controller.reference import Reference
 from controller.rtl import RtlRun
 from controller.run import first_record_difference, run_golden
+from controller.zoo import ZOO
 from sim.machine import Machine
 from spec.config import CONFIGS, Config
 from tb.build import BenchError, BuildError
@@ -318,7 +319,7 @@ def test_zoo_writes_a_network_with_images_and_labels(pinfold: Any, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["resnet9", "-o", "."], "network must be one of digits, not 'resnet9'"),
+        (["resnet9", "-o", "."], f"network must be one of {', '.join(ZOO)}, not 'resnet9'"),
         (["digits"], "-o must name the folder where the files go"),
     ],
 )

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from controller.bind import Binder
 from controller.compiler import compile_graph
+from controller.layout import Buffer
+from controller.place import Placement
 from controller.read import read
 from spec.config import CONFIGS
-from spec.isa import Mode, Opcode, Role
+from spec.isa import Mode, Opcode, Role, TensorClass
 from tests.controller.machine import compiled_and_checked, largest_difference
 from tests.controller.models import QdqModel
 from tests.controller.networks import NETWORKS, inverted_bottleneck, residual_blocks
@@ -51,3 +56,19 @@ def test_a_network_larger_than_the_virtual_pages_is_bound_in_slices(tmp_path: Pa
         binds = sum(one.opcode is Opcode.BIND for one in compiled.instructions)
         assert binds > len(compiled.placement.pages)
         assert largest_difference(compiled, path, rng) == 0
+
+
+def test_scattered_windows_make_room_for_a_large_one() -> None:
+    """Small buffers fill the virtual pages; those that shrink move together, so that a large one finds its window."""
+    config = replace(CONFIGS["tiny"], virtual_pages=64)
+    small = [Buffer(f"small {number}", TensorClass.ACTIVATION, 8 * config.page_words) for number in range(8)]
+    large = Buffer("large", TensorClass.ACTIVATION, 40 * config.page_words)
+    uses = [(one, 8) for one in small] + [(large, 40)] + [(one, 1) for one in small]
+    commands: Any = [SimpleNamespace(spans={one: (0, pages * config.page_words)}) for one, pages in uses]
+    buffers = dict.fromkeys([*small, large], 0)
+    binder = Binder(config, commands, Placement(buffers, buffers, 0))
+    for index, (one, pages) in enumerate(uses):
+        binder.bind(index)
+        windows = sorted((bound.window, bound.pages) for bound in binder.slots if bound)
+        assert all(low + size <= high for (low, size), (high, _) in pairwise(windows))
+        assert binder.bound(binder.slot_of(one)).pages >= pages
