@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spec.isa import Queue
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -36,25 +38,29 @@ class Difference(NamedTuple):
         return f"{self.what}: {self.field} must be {self.expected}, not {self.got}"
 
 
-def _records(kind: str, expected: Iterable[Any], got: Iterable[Any]) -> Difference | None:
-    for i, (a, b) in enumerate(zip_longest(expected, got)):
+def _records(names: Iterable[str], expected: Iterable[Any], got: Iterable[Any]) -> Difference | None:
+    for name, a, b in zip(names, expected, got, strict=True):
         if a == b:
             continue
         if a is None or b is None:
-            return Difference(f"{kind} {i}", "presence", a, b)
-        name = next(n for n in a._fields if getattr(a, n) != getattr(b, n))
-        return Difference(f"{kind} {i} ({a})", name, getattr(a, name), getattr(b, name))
+            return Difference(name, "presence", a, b)
+        part = next(n for n in a._fields if getattr(a, n) != getattr(b, n))
+        return Difference(f"{name} ({a})", part, getattr(a, part), getattr(b, part))
     return None
 
 
 def commands(expected: Iterable[Command], got: Iterable[Command]) -> Difference | None:
-    """Compare every command's start and finish; both sides in order of queue and index."""
-    return _records("command", sorted(expected), sorted(got))
+    """Compare every command's start and finish; records of the same queue and index belong together."""
+    sides = [{(command.queue, command.index): command for command in side} for side in (expected, got)]
+    keys = sorted(sides[0].keys() | sides[1].keys())
+    names = [f"command {Queue(queue).name} {index}" for queue, index in keys]
+    return _records(names, *([side.get(key) for key in keys] for side in sides))
 
 
 def transactions(expected: Iterable[Transaction], got: Iterable[Transaction]) -> Difference | None:
-    """Compare every burst's cycle, direction, address and length, in order of cycle."""
-    return _records("transaction", sorted(expected), sorted(got))
+    """Compare every burst's cycle, direction, address and length; both sides in order of cycle."""
+    pairs = list(zip_longest(expected, got))
+    return _records([f"transaction {i}" for i in range(len(pairs))], *(zip(*pairs, strict=True) if pairs else ((), ())))
 
 
 def counters(expected: dict[str, int], got: dict[str, int]) -> Difference | None:

@@ -15,7 +15,7 @@ from tb.programs import sample
 from tb.system import Job, observe
 
 CONFIG = CONFIGS["tiny"]
-MEMORY_BYTES = 1 << 20
+MEMORY_BYTES = 1 << 22
 #: The lowest bits of STATUS: busy, done, error.
 BUSY, DONE, FAILED = 1, 2, 4
 

@@ -1,0 +1,240 @@
+"""What the machine refuses, each with its code and address, and the run after it; resets amid all kinds of traffic.
+
+After an error the next run comes without a reset, on the machine as the error left it.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from spec.config import CONFIGS
+from spec.errors import Error
+from spec.isa import HEADER, INSTRUCTION_BYTES, NEVER, Mode, Opcode, Queue, Role
+from spec.memory import PROFILES, Memory
+from spec.program import Instruction, assemble
+from tb import agreement
+from tb.machines import memory
+from tb.programs import sample
+from tb.regression import LARGE
+from tb.system import Job, observe
+
+TINY = CONFIGS["tiny"]
+#: Where the program lies: tensors are below, in two pages of 4 KiB.
+PROGRAM = 1 << 14
+#: Beyond the memory.
+FAR = 1 << 30
+#: Pages of the first tensor, which everything is read from; the other takes the output, from byte 4096 on.
+PAGES, OUTPUT_PAGE = 8, 32
+#: The lowest bits of STATUS: busy, done, error.
+BUSY, DONE, FAILED = 1, 2, 4
+#: Instruction numbers in `program`, the header being 0.
+BIND, KERNEL, COMPUTE = 1, 3, 12
+OPERANDS = {role: 7 + role for role in Role}
+
+
+def operand(role, **fields):
+    fields = {"slot": 1 if role is Role.OUTPUT else 0, "offset": 32 * role if role is not Role.OUTPUT else 0, "run": 8,
+              "stride": 8, "count": 1, "next_use": NEVER, "pin": 0, "drop": 0, **fields}  # fmt: skip
+    return Instruction(Opcode.OPERAND, {"role": role, **fields})
+
+
+def program(mode=Mode.ARRAY, changes=()):
+    """A COMPUTE of eight pixels with all operands, flushed; ``changes`` maps instruction numbers to fields."""
+    tensor = {"tensor_class": 2, "colour": 0, "window": 0, "pages": PAGES, "page": 0, "home": 1}
+    taken = {**tensor, "tensor_class": 4, "window": 16, "page": OUTPUT_PAGE, "home": 0}
+    made = [
+        Instruction(Opcode.BIND, {"slot": 0, **tensor}),
+        Instruction(Opcode.BIND, {"slot": 1, **taken}),
+        Instruction(Opcode.KERNEL, {"kernel_h": 1, "kernel_w": 1, "stride_h": 1, "stride_w": 1, "dilation_h": 1,
+                                    "dilation_w": 1, "blocks": 1, "pad": 0}),
+        Instruction(Opcode.BOUNDS, {"height": 1, "width": 8, "row_stride": 8, "block_stride": 8}),
+        Instruction(Opcode.SCALE, {"ratio_a": 0x3F800000, "ratio_b": 0x3F800000, "fixed": 0}),
+        Instruction(Opcode.CLAMP, {"zero_a": 0, "low_a": -128, "high_a": 127, "zero_b": 0, "low_b": -128,
+                                   "high_b": 127, "unsigned_a": 0, "unsigned_b": 0}),
+        *(operand(role, run={Role.WEIGHTS: 1 if mode is Mode.DEPTHWISE else 4}.get(role, 8)) for role in Role),
+        Instruction(Opcode.COMPUTE, {"mode": mode, "first": 1, "last": 1, "residual": 1, "operator": 1, "height": 1,
+                                     "width": 8, "y": 0, "x": 0}),
+        Instruction(Opcode.STORE, {"slot": 1, "offset": 0, "run": 8, "stride": 0, "count": 1}),
+        Instruction(Opcode.END, {}),
+    ]  # fmt: skip
+    for number, fields in dict(changes).items():
+        old = made[number - 1]
+        made[number - 1] = Instruction(old.opcode, {**old.fields, **fields})
+    return assemble(TINY, made), len(made) + 1
+
+
+def job(code, length, **changes):
+    """The job that runs a program over random tensors, without a reset before it."""
+    image = random.Random(1).randbytes(PROGRAM) + code
+    settings = {"program_address": PROGRAM, "program_length": length, "read_window": (0, PROGRAM),
+                "write_window": (0, PROGRAM), "dump_bytes": len(image), "reset": False, "limit": 100_000}  # fmt: skip
+    return Job(image=image, **{**settings, **changes})
+
+
+def patched(number, word):
+    """A program with an instruction replaced by a 128-bit word."""
+    code, length = program()
+    code = bytearray(code)
+    code[number * INSTRUCTION_BYTES : (number + 1) * INSTRUCTION_BYTES] = word.to_bytes(INSTRUCTION_BYTES, "little")
+    return job(bytes(code), length)
+
+
+def header(**fields):
+    return patched(0, HEADER.encode(**{**HEADER.decode(int.from_bytes(program()[0][:16], "little")), **fields}))
+
+
+def changed(changes, mode=Mode.ARRAY):
+    return job(*program(mode, changes))
+
+
+def shape(mode, number, **fields):
+    return (f"{mode.name}: {number} {fields}", changed({number: fields}, mode), Error.BAD_SHAPE, COMPUTE)
+
+
+#: Each with the code, and the number of the instruction that is named.
+REFUSED = [
+    ("magic", header(magic=1), Error.NOT_A_PROGRAM, 0),
+    ("version", header(version=2), Error.NOT_A_PROGRAM, 0),
+    ("configuration", header(configuration=TINY.hash ^ 1 << 63), Error.OTHER_CONFIGURATION, 0),
+    *((f"opcode {code}", patched(5, code), Error.ILLEGAL_OPCODE, 5) for code in (0, 11, 15)),
+    ("role", changed({OPERANDS[Role.INPUT]: {"role": 5}}), Error.ILLEGAL_OPCODE, OPERANDS[Role.INPUT]),
+    ("no END", job(program()[0], COMPUTE + 1), Error.TRUNCATED_PROGRAM, COMPUTE + 1),
+    ("nothing", job(program()[0], 0), Error.TRUNCATED_PROGRAM, 0),
+    ("BIND of no slot", changed({BIND: {"slot": TINY.slots}}), Error.SLOT_NOT_BOUND, BIND),
+    ("RELEASE of no slot", patched(5, Instruction(Opcode.RELEASE, {"slot": 63}).encode()), Error.SLOT_NOT_BOUND, 5),
+    ("STORE of no slot", changed({COMPUTE + 1: {"slot": 63}}), Error.SLOT_NOT_BOUND, COMPUTE + 1),
+    ("STORE, not bound", changed({COMPUTE + 1: {"slot": 2}}), Error.SLOT_NOT_BOUND, COMPUTE + 1),
+    *((f"{role.name}, not bound", changed({OPERANDS[role]: {"slot": 2}}), Error.SLOT_NOT_BOUND, COMPUTE)
+      for role in Role),
+    *((f"{role.name}, no slot", changed({OPERANDS[role]: {"slot": 8}}), Error.SLOT_NOT_BOUND, COMPUTE)
+      for role in Role),
+    ("window", changed({BIND: {"window": 249}}), Error.WINDOW_OUT_OF_RANGE, BIND),
+    ("pages", changed({BIND: {"pages": 257}}), Error.WINDOW_OUT_OF_RANGE, BIND),
+    ("window far out", changed({BIND: {"window": (1 << 18) - 1, "pages": 1}}), Error.WINDOW_OUT_OF_RANGE, BIND),
+    *((f"{role.name} beyond", changed({OPERANDS[role]: {"offset": 8 * 32 - 1 if role is not Role.WEIGHTS else 253}}),
+       Error.OPERAND_OUT_OF_RANGE, COMPUTE) for role in Role),
+    ("far beyond", changed({OPERANDS[Role.INPUT]: {"offset": (1 << 24) - 1}}), Error.OPERAND_OUT_OF_RANGE, COMPUTE),
+    ("STORE beyond", changed({COMPUTE + 1: {"offset": 256}}), Error.OPERAND_OUT_OF_RANGE, COMPUTE + 1),
+    ("too large", changed({BIND: {"pages": 33, "window": 32}, OPERANDS[Role.INPUT]: {"run": 33 * 32}}),
+     Error.OPERANDS_DO_NOT_FIT, COMPUTE),
+    ("one page too large", changed({
+        BIND: {"pages": 29, "window": 32}, OPERANDS[Role.INPUT]: {"run": 29 * 32}, COMPUTE: {"height": 4},
+        OPERANDS[Role.RESIDUAL]: {"count": 4}, OPERANDS[Role.OUTPUT]: {"count": 4, "stride": 32},
+    }), Error.OPERANDS_DO_NOT_FIT, COMPUTE),
+    *(shape(Mode.ARRAY, COMPUTE, **{axis: 0}) for axis in ("height", "width")),
+    *(shape(mode, KERNEL, **{part: 0}) for part in ("kernel_h", "kernel_w", "blocks") for mode in Mode),
+    *(shape(Mode.ARRAY, OPERANDS[role], **{part: 0}) for role in Role for part in ("run", "count")),
+    ("more pixels than sums", changed({COMPUTE: {"height": 9}, OPERANDS[Role.OUTPUT]: {"count": 9},
+                                       OPERANDS[Role.RESIDUAL]: {"count": 9}}), Error.BAD_SHAPE, COMPUTE),
+    shape(Mode.ARRAY, OPERANDS[Role.WEIGHTS], run=6),
+    shape(Mode.ARRAY, OPERANDS[Role.WEIGHTS], count=2),
+    *(shape(mode, COMPUTE, last=0) for mode in Mode if mode is not Mode.ARRAY),
+    *(shape(mode, KERNEL, blocks=2) for mode in Mode if mode is not Mode.ARRAY),
+    shape(Mode.DEPTHWISE, OPERANDS[Role.WEIGHTS], run=2),
+    shape(Mode.DEPTHWISE, OPERANDS[Role.WEIGHTS], count=2),
+    ("more taps than there are", changed({KERNEL: {"kernel_h": 255}, OPERANDS[Role.WEIGHTS]: {"run": 255}},
+                                         Mode.DEPTHWISE), Error.BAD_SHAPE, COMPUTE),
+    *(shape(mode, OPERANDS[Role.CONSTANTS], **fields) for mode in Mode for fields in ({"run": 7}, {"count": 2})),
+    *(shape(mode, OPERANDS[role], **fields) for mode in Mode for role in (Role.RESIDUAL, Role.OUTPUT)
+      for fields in ({"run": 7}, {"count": 2})),
+]  # fmt: skip
+
+
+def follow(jobs, seed):
+    """Run each job and a good one after it; the first of each pair, the good ones compared in everything."""
+    good = [replace(agreement.job(sample(TINY, seed + i), memory(seed + i)), reset=False) for i in range(len(jobs))]
+    good = [replace(after, reset=before.reset_after > 0) for before, after in zip(jobs, good, strict=True)]
+    seen, _ = observe(TINY, [one for pair in zip(jobs, good, strict=True) for one in pair], memory_bytes=LARGE)
+    for i, (after, shown) in enumerate(zip(good, seen[1::2], strict=True)):
+        run, dram = agreement.expected(TINY, after)
+        found = agreement.difference(run, dram, shown)
+        assert found is None, f"the run after job {i}: {found}"
+        assert shown.registers["STATUS"] & (BUSY | DONE | FAILED) == DONE
+    return seen[::2]
+
+
+def test_good_programs_are_not_refused():
+    """What the others are changed from; stored, so that the output can be compared."""
+    jobs = [job(*program(mode)) for mode in Mode]
+    seen, _ = observe(TINY, jobs, memory_bytes=LARGE)
+    for one, shown in zip(jobs, seen, strict=True):
+        run, dram = agreement.expected(TINY, one)
+        assert run.error is Error.NONE
+        # The rest of the output's page is what its frame held.
+        end = OUTPUT_PAGE * TINY.page_bytes + 8 * TINY.rows
+        assert agreement.difference(run, dram[:end], replace(shown, dram=shown.dram[:end])) is None
+
+
+def test_what_is_refused_is_named_and_the_next_run_works(seed):
+    for (name, one, code, number), shown in zip(REFUSED, follow([one for _, one, *_ in REFUSED], seed), strict=True):
+        address = PROGRAM + number * INSTRUCTION_BYTES
+        run, _ = agreement.expected(TINY, one)
+        assert (run.error, run.error_address) == (code, address), name
+        assert shown.finished, name
+        assert (shown.error, shown.registers["ERROR_ADDRESS"]) == (code, address), name
+        assert shown.registers["STATUS"] & (BUSY | DONE | FAILED) == DONE | FAILED, name
+
+
+def test_the_memory_refuses_and_the_next_run_works(seed):
+    """Pages outside their windows, which the model refuses too, and bursts that the memory answers with an error."""
+    code, length = program()
+    out = OUTPUT_PAGE * TINY.page_bytes
+    jobs = {
+        "read below": (job(code, length, read_window=(1, PROGRAM)), Error.READ_OUT_OF_WINDOW, 0),
+        "read above": (job(code, length, read_window=(0, 2 * 128)), Error.READ_OUT_OF_WINDOW, 2 * 128),
+        "write below": (job(code, length, write_window=(out + 1, PROGRAM)), Error.WRITE_OUT_OF_WINDOW, out),
+        "write above": (job(code, length, write_window=(0, out + 127)), Error.WRITE_OUT_OF_WINDOW, out),
+        "read": (job(code, length, error_page=0), Error.READ_FAILED, 0),
+        "write": (job(code, length, error_page=out >> 12), Error.WRITE_FAILED, out),
+        "fetch": (job(code, length, error_page=PROGRAM >> 12), Error.FETCH_FAILED, PROGRAM),
+        "read of nothing": (job(code, length, data_base=FAR, read_window=(FAR, 2 * FAR)), Error.READ_FAILED, FAR),
+        "fetch of nothing": (job(code, length, program_address=FAR), Error.FETCH_FAILED, FAR),
+    }  # fmt: skip
+    for (name, (one, error, address)), shown in zip(
+        jobs.items(), follow([one for one, *_ in jobs.values()], seed), strict=True
+    ):
+        if error in {Error.READ_OUT_OF_WINDOW, Error.WRITE_OUT_OF_WINDOW}:
+            run, _ = agreement.expected(TINY, one)
+            assert (run.error, run.error_address) == (error, address), name
+        assert shown.finished, name
+        assert (shown.error, shown.registers["ERROR_ADDRESS"]) == (error, address), name
+        assert shown.registers["STATUS"] & (BUSY | DONE | FAILED) == DONE | FAILED, name
+        # What is refused is not issued; what failed was.
+        refused = {"READ_OUT_OF_WINDOW": "R", "WRITE_OUT_OF_WINDOW": "W"}.get(error.name)
+        assert not any(t.kind == refused and t.address == address for t in shown.transactions), name
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_reset_leaves_nothing_behind(profile, seed):
+    """In every kind of traffic: programs whose reads, writes and fetches are under way, some of them stalled."""
+    rng = random.Random(f"resets {seed} {profile}")
+    jobs = []
+    for i in range(12):
+        one = agreement.job(sample(TINY, seed + 500 + i), memory(seed + i, profile))
+        run, _ = agreement.expected(TINY, one)
+        jobs.append(replace(one, reset_after=rng.randint(1, run.cycles), stall_seed=rng.choice((None, i + 1))))
+    for shown in follow(jobs, seed):
+        assert not shown.finished
+
+
+def test_the_watchdog_names_who_waits_and_a_reset_helps(seed):
+    """A memory that is slower than the watchdog: for the program, for reads, for writes."""
+    code, length = program()
+    slow = {"t_rcd": 1023, "read_latency": 1, "profile": "ddr4", "t_rfc": 1, "t_refi": 65535}
+    cases = [
+        (Memory(read_latency=1023), len(Queue) - 1),
+        (Memory(**slow), Queue.READ),
+        (Memory(write_latency=1023), Queue.WRITE),
+    ]
+    jobs = [job(code, length, memory=one, watchdog=400, reset=True) for one, _ in cases]
+    good = agreement.job(sample(TINY, seed), memory(seed))
+    seen, _ = observe(TINY, [one for bad in jobs for one in (bad, good)], memory_bytes=LARGE)
+    run, dram = agreement.expected(TINY, good)
+    for (_, queue), shown, after in zip(cases, seen[::2], seen[1::2], strict=True):
+        assert (shown.finished, shown.error) == (True, Error.WATCHDOG)
+        assert shown.registers["ERROR_ADDRESS"] == queue
+        assert shown.registers["STATUS"] & (DONE | FAILED) == DONE | FAILED
+        assert agreement.difference(run, dram, after) is None

@@ -1,0 +1,47 @@
+"""Random programs on random machines: model and RTL agree in everything, and everything is reached."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from tb.regression import draws, predict, regress
+
+MACHINES = 8
+PROGRAMS = 40
+SOAK = max(1, int(os.environ.get("N") or 100))
+#: What all programs together must reach, each at least so often.
+LEAST = 20
+REACHED = (
+    "evictions", "merges", "write_backs", "refetches", "port_waits", "full_queues", "half_waits", "serials"
+)  # fmt: skip
+
+
+def check(machine, drawn):
+    report = regress(machine, drawn)
+    print(f"{report}; seeds {drawn[0].seed} to {drawn[-1].seed}")
+    assert not report.failure, report.failure
+    assert report.programs == len(drawn)
+
+
+@pytest.mark.parametrize("turn", range(MACHINES))
+def test_random_programs_agree(turn, seed):
+    check(str(MACHINES * seed + turn), draws(100 * seed, PROGRAMS))
+
+
+def test_random_programs_reach_everything(seed):
+    """What the model says of the same programs; the RTL's counters are equal."""
+    reached = Counter()
+    for turn in range(MACHINES):
+        reached.update(predict(str(MACHINES * seed + turn), draws(100 * seed, PROGRAMS)).events)
+    print(f"seed {seed}: {dict(reached)}")
+    assert all(reached[event] >= LEAST for event in REACHED), reached
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("turn", range(-(-SOAK // PROGRAMS)))
+def test_random_programs_agree_for_long(turn, seed):
+    size = min(PROGRAMS, SOAK - turn * PROGRAMS)
+    check(str(MACHINES * (seed + 1) + turn), draws(100 * seed, size))
