@@ -118,40 +118,46 @@ class Allocator:
         if page.present and page.dirty:
             self.write_back(slot, p)
 
-    def settle(self, slot: int, p: int, *, writes: bool, protect: Callable[[], set[int]]) -> int:
-        """Make page ``p`` of ``slot`` resident and return its frame.
+    def settle(
+        self, slot: int, pages: range, command: Command, *, writes: bool, protect: Callable[[], set[int]]
+    ) -> list[int]:
+        """Make pages of ``slot`` resident for ``command``, which translates them, and return their frames.
 
         ``protect`` gives the virtual pages of the current command, which are never victims; it is asked when one is
         needed.
         """
-        s = self.slots[slot]
-        page = self.directory[s.window + p]
-        self.steps.spend(timing.VISIT_PAGE)
-        if not page.present:
-            frame = self._allocate(s.colour, protect)
-            users: Waits = {}
-            meet(users, Queue.ARRAY, page.array)
-            meet(users, Queue.POST, page.post)
-            self.steps.stall(users)
-            self.steps.spend(timing.CLAIM)
-            page.present, page.frame = True, frame
-            self.table[s.window + p] = frame
-            s.low, s.high, s.resident = min(s.low, p), max(s.high, p + 1), s.resident + 1
-            if not writes or page.home:
-                self._fill(self.address(slot, p), page)
-                self.merges += writes
-        if writes:
-            page.dirty = True
-        self.steps.spend(timing.FOLD_PAGE)
-        return page.frame
+        steps, window = self.steps, self.slots[slot].window
+        post, count = command.queue is Queue.POST, command.index + 1
+        frames: list[int] = []
+        for page in self.directory[window + pages.start : window + pages.stop]:
+            steps.spent += timing.VISIT_PAGE
+            if not page.present:
+                self._bring(slot, pages.start + len(frames), page, writes=writes, protect=protect)
+            if writes:
+                page.dirty = True
+            steps.spent += timing.FOLD_PAGE
+            if post:
+                page.post = count
+            else:
+                page.array = count
+            frames.append(page.frame)
+        return frames
 
-    def used(self, slot: int, p: int, queue: Queue, count: int) -> None:
-        """The command that completes ``queue`` to ``count`` translates page ``p`` of ``slot``."""
-        page = self.directory[self.slots[slot].window + p]
-        if queue is Queue.POST:
-            page.post = count
-        else:
-            page.array = count
+    def _bring(self, slot: int, p: int, page: Page, *, writes: bool, protect: Callable[[], set[int]]) -> None:
+        """Map page ``p`` of ``slot``, and fetch what it holds if that is wanted."""
+        s = self.slots[slot]
+        frame = self._allocate(s.colour, protect)
+        users: Waits = {}
+        meet(users, Queue.ARRAY, page.array)
+        meet(users, Queue.POST, page.post)
+        self.steps.stall(users)
+        self.steps.spent += timing.CLAIM
+        page.present, page.frame = True, frame
+        self.table[s.window + p] = frame
+        s.low, s.high, s.resident = min(s.low, p), max(s.high, p + 1), s.resident + 1
+        if not writes or page.home:
+            self._fill(self.address(slot, p), page)
+            self.merges += writes
 
     def address(self, slot: int, p: int) -> int:
         """Byte address in DRAM of page ``p`` of ``slot``."""
@@ -177,21 +183,21 @@ class Allocator:
         self.write_backs += 1
 
     def _fill(self, address: int, page: Page) -> None:
-        read = Command(Queue.READ, self.steps.pushed[Queue.READ], {"address": address, "frame": page.frame})
-        read.half = max(0, read.index + 1 - self.config.load_buffers)
-        if page.store:
-            read.data = {Queue.WRITE: page.store}
-        self.steps.push(read)
-        place = Command(Queue.PLACE, self.steps.pushed[Queue.PLACE], {"address": address, "frame": page.frame})
-        place.data = {Queue.READ: place.index + 1}
-        bank = page.frame // self.config.bank_frames
-        self.hazards.before_writing(page.frame, place.data)
-        self.hazards.before_port("write", bank, place.port)
-        self.steps.push(place)
-        self.hazards.writes(page.frame, Queue.PLACE, place.index + 1)
-        self.hazards.takes_port("write", bank, Queue.PLACE, place.index + 1)
+        steps, hazards, frame = self.steps, self.hazards, page.frame
+        work = {"address": address, "frame": frame}
+        index = steps.pushed[Queue.READ]
+        data: Waits = {Queue.WRITE: page.store} if page.store else {}
+        steps.push(Command(Queue.READ, index, work, data, {}, max(0, index + 1 - self.config.load_buffers)))
+        count = steps.pushed[Queue.PLACE] + 1
+        place = Command(Queue.PLACE, count - 1, work, {Queue.READ: count}, {})
+        bank = frame // self.config.bank_frames
+        hazards.before_writing(frame, place.data)
+        hazards.before_port("write", bank, place.port)
+        steps.push(place)
+        hazards.writes(frame, Queue.PLACE, count)
+        hazards.takes_port("write", bank, Queue.PLACE, count)
         self.fills += 1
-        self.steps.spend(timing.FILLED)
+        steps.spent += timing.FILLED
 
     def _allocate(self, colour: int, protect: Callable[[], set[int]]) -> int:
         self.steps.spend(timing.ALLOCATE)

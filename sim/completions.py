@@ -34,10 +34,12 @@ class Completions:
         (39, None, 0)
         """
         latest = -CROSSING
+        finishes = self.finishes
         for queue, count in waits.items():
             if count:
-                known = self.finishes[queue]
+                known = finishes[queue]
                 if count > len(known):
                     return None
-                latest = max(latest, known[count - 1])
+                finish = known[count - 1]
+                latest = max(latest, finish)
         return latest + CROSSING

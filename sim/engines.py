@@ -45,6 +45,8 @@ class Engines:
         Finishes of each, as far as known.
     transactions
         Data bursts as far as known, each direction in order.
+    resolvers
+        For each queue a function that resolves its next command; false if that cannot be done yet.
     """
 
     def __init__(self, config: Config, dram: Dram, *, at_once: bool) -> None:
@@ -71,20 +73,16 @@ class Engines:
         #: Bursts not served yet: stamp, address, whether it is its page's last.
         self._reads: deque[tuple[int, int, bool]] = deque()
         self._writes: deque[tuple[int, int, bool]] = deque()
-        self._resolvers: list[Callable[[], bool]] = [
+        self.resolvers: list[Callable[[], bool]] = [
             self._resolve_read, self._resolve_place, self._resolve_weights, self._resolve_array, self._resolve_post,
             self._resolve_take, self._resolve_write,
         ]  # fmt: skip
-
-    def resolve(self, queue: int) -> bool:
-        """Resolve the next command of ``queue``; false if that cannot be done yet."""
-        return self._resolvers[queue]()
 
     def settle(self) -> bool:
         """Resolve all that can be; false if nothing could."""
         progress = again = False
         while True:
-            for resolver in self._resolvers:
+            for resolver in self.resolvers:
                 while resolver():
                     again = True
             if not again:

@@ -111,27 +111,32 @@ class FrontEnd:
             self.allocator.bind(fields["slot"], fields)
         elif opcode is Opcode.STORE:
             self._bound(fields["slot"])
-            for p in self._pages(fields):
-                self.allocator.store(fields["slot"], p)
+            for some in self._pages(fields):
+                for p in some:
+                    self.allocator.store(fields["slot"], p)
 
     def _bound(self, slot: int) -> None:
         if slot >= self.config.slots or not self.allocator.slots[slot].bound:
             raise MachineError(Error.SLOT_NOT_BOUND)
 
-    def _pages(self, fields: Fields) -> Iterator[int]:
-        """The pages of a range, ascending, each once; a cycle goes by for each run."""
-        words, pages = self.config.page_words, self.allocator.slots[fields["slot"]].pages
-        done = -1
-        self.steps.spend(timing.WALK_OPEN)
-        for i in range(fields["count"]):
-            self.steps.spend(timing.WALK_RUN)
-            first = fields["offset"] + i * fields["stride"]
-            for p in range(max(done + 1, first // words), (first + fields["run"] - 1) // words + 1):
-                if p >= pages:
+    def _pages(self, fields: Fields) -> Iterator[range]:
+        """The pages of a range, ascending, each once, as those new with a run; a cycle goes by for each run."""
+        words, pages, steps = self.config.page_words, self.allocator.slots[fields["slot"]].pages, self.steps
+        stride, last, first = fields["stride"], fields["run"] - 1, fields["offset"]
+        done = 0
+        steps.spent += timing.WALK_OPEN
+        for _ in range(fields["count"]):
+            steps.spent += timing.WALK_RUN
+            end = (first + last) // words + 1
+            if end > done:
+                some = range(max(done, first // words), end)
+                if end > pages:
+                    yield range(some.start, max(some.start, pages))
                     raise MachineError(Error.OPERAND_OUT_OF_RANGE)
-                yield p
-                done = p
-        self.steps.spend(timing.WALK_CLOSE)
+                yield some
+                done = end
+            first += stride
+        steps.spent += timing.WALK_CLOSE
 
     def _roles(self, fields: Fields) -> list[Role]:
         roles = [Role.INPUT]
@@ -255,22 +260,23 @@ class FrontEnd:
     def _settle(self, fields: Fields, roles: list[Role], commands: dict[Queue, Command]) -> Banks:
         """Make every operand resident, fold hazards into waits; returns the banks of each port user."""
         banks: Banks = {}
+        bank_frames = self.config.bank_frames
+
+        def protect() -> set[int]:
+            return self._protect(roles)
+
         for role in roles:
             operand, writes = self.operands[role], role is Role.OUTPUT
             slot = operand["slot"]
             self.allocator.slots[slot].used = self.computes
             command = commands[self._reader(role, fields["mode"])]
             users = banks.setdefault(("write" if writes else "read", command.queue), set())
-            for p in self._pages(operand):
-                frame = self.allocator.settle(slot, p, writes=writes, protect=lambda: self._protect(roles))
-                if writes:
-                    self.hazards.before_writing(frame, command.data)
-                    self.hazards.writes(frame, command.queue, command.index + 1)
-                else:
-                    self.hazards.before_reading(frame, command.data)
-                    self.hazards.reads(frame, command.queue, command.index + 1)
-                self.allocator.used(slot, p, command.queue, command.index + 1)
-                users.add(frame // self.config.bank_frames)
+            frames: list[int] = []
+            for some in self._pages(operand):
+                frames += self.allocator.settle(slot, some, command, writes=writes, protect=protect)
+            fold = self.hazards.write_all if writes else self.hazards.read_all
+            fold(frames, command.data, command.queue, command.index + 1)
+            users.update({frame // bank_frames for frame in frames})
         return banks
 
     def _protect(self, roles: list[Role]) -> set[int]:
@@ -279,9 +285,9 @@ class FrontEnd:
             self._protected = set()
             for role in roles:
                 window = self.allocator.slots[self.operands[role]["slot"]].window
-                for p in self._pages(self.operands[role]):
-                    self.steps.spend(timing.MARK_PAGE)
-                    self._protected.add(window + p)
+                for some in self._pages(self.operands[role]):
+                    self.steps.spend(timing.MARK_PAGE * len(some))
+                    self._protected.update(window + p for p in some)
         return self._protected
 
     def _ports(self, fields: Fields, commands: dict[Queue, Command], banks: Banks) -> None:

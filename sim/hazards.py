@@ -29,6 +29,21 @@ class Hazards:
             "write": [(Queue.PLACE, 0)] * config.banks,
         }
 
+    def read_all(self, frames: list[int], waits: Waits, queue: Queue, count: int) -> None:
+        """The command that completes ``queue`` to ``count`` waits for the writers of ``frames`` and reads them."""
+        writer, readers = self._writer, self._readers
+        for frame in frames:
+            writing, needed = writer[frame]
+            if needed > waits.get(writing, 0):
+                waits[writing] = needed
+            readers[frame][queue] = count
+
+    def write_all(self, frames: list[int], waits: Waits, queue: Queue, count: int) -> None:
+        """The command that completes ``queue`` to ``count`` waits for all users of ``frames`` and writes them."""
+        for frame in frames:
+            self.before_writing(frame, waits)
+            self.writes(frame, queue, count)
+
     def before_reading(self, frame: int, waits: Waits) -> None:
         """A reader of ``frame`` waits for its last writer."""
         meet(waits, *self._writer[frame])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from spec.errors import Error
 from spec.isa import Queue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from sim.commands import Command as Dispatched
@@ -61,6 +65,18 @@ class Run:
     steps: list[Step]
     full: dict[str, int]
     merges: int
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave the collector of cycles out: it would walk the records of all commands again and again, and free none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Machine:
@@ -124,19 +140,20 @@ class Machine:
             write_window=write_window, compute_outputs=compute_outputs,
         )  # fmt: skip
 
-        def execute(command: Dispatched) -> None:
-            if careful and command.queue in (Queue.ARRAY, Queue.POST):
+        def check_and_execute(command: Dispatched) -> None:
+            if command.queue in (Queue.ARRAY, Queue.POST):
                 invariants.check(front.allocator)
             datapath.execute(command)
 
-        front = FrontEnd(self.config, data_base=data_base, execute=execute)
+        front = FrontEnd(self.config, data_base=data_base, execute=check_and_execute if careful else datapath.execute)
         self._state.scratchpad.table = front.allocator.table
         error, error_address = Error.NONE, 0
-        try:
-            front.run(program, address, length)
-        except MachineError as refusal:
-            error, error_address = refusal.code, refusal.address or 0
-        return self._run(front, address, length, error, error_address, lazily=lazily)
+        with _uncollected():
+            try:
+                front.run(program, address, length)
+            except MachineError as refusal:
+                error, error_address = refusal.code, refusal.address or 0
+            return self._run(front, address, length, error, error_address, lazily=lazily)
 
     def _run(
         self, front: FrontEnd, address: int, length: int, error: Error, error_address: int, *, lazily: bool

@@ -74,25 +74,25 @@ class CommandQueue:
         if n == len(self.pushes):
             return None
         command = self.commands[n]
-        head = max(self.ready, self.pushes[n] + CROSSING)
         data = self._met(command.data)
-        if data is None:
-            return None
         port = self._met(command.port) if command.port else 0
-        if port is None:
+        if data is None or port is None or command.half > len(self._half):
             return None
-        half = 0
+        start = max(self.ready, self.pushes[n] + CROSSING)
+        self.empty += start - self.ready
+        # Each cause is charged what is left of the wait when those before it are met.
+        data = max(data, extra)
+        if data > start:
+            self.data += data - start
+            start = data
+        if port > start:
+            self.port += port - start
+            start = port
         if command.half:
-            if command.half > len(self._half):
-                return None
             half = self._half[command.half - 1] + CROSSING
-        data = max(head, data, extra)
-        port = max(data, port)
-        start = max(port, half)
-        self.empty += head - self.ready
-        self.data += data - head
-        self.port += port - data
-        self.half += start - port
+            if half > start:
+                self.half += half - start
+                start = half
         self.starts.append(start)
         return start
 

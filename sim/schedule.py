@@ -85,19 +85,21 @@ def _walk(
     steps: list[Step], at: int, cycle: int, engines: Engines, fetch: Fetch, *, at_once: bool
 ) -> tuple[int, int]:
     """Walk from step ``at``, reached in ``cycle``, to the first whose time is not known yet: its cycle and number."""
-    queues, met, resolve = engines.queues, engines.completions.met, engines.resolve
+    queues, met, resolvers = engines.queues, engines.completions.met, engines.resolvers
     for number in range(at, len(steps)):
         step = steps[number]
         if isinstance(step, Spend):
             cycle += step.cycles
         elif isinstance(step, Push):
             command = step.command
-            pushed = queues[command.queue].push(command, cycle)
+            queue = command.queue
+            pushed = queues[queue].push(command, cycle)
             if pushed is None:
                 return cycle, number
             cycle = pushed + 1
-            if at_once:
-                while resolve(command.queue):
+            # A command is resolved when it is pushed, all at once; WEIGHTS in two steps.
+            if at_once and resolvers[queue]() and queue is Queue.WEIGHTS:
+                while resolvers[queue]():
                     pass
         elif isinstance(step, Take):
             cycle = fetch.take(step.instruction, cycle) + 1
@@ -124,5 +126,5 @@ def _result(engines: Engines, fetch: Fetch, cycles: int) -> Schedule:
         counters |= {f"{queue.name}_{cause.upper()}": charges[cause] for cause in CAUSES}
         full[queue.name] = line.full
     transactions = engines.transactions + fetch.transactions
-    transactions.sort(key=lambda t: (t.cycle, _KINDS[t.kind]))
+    transactions.sort(key=lambda t: t.cycle * len(_KINDS) + _KINDS[t.kind])
     return Schedule(cycles, commands, transactions, counters, full)
