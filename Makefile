@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak mutants byte docs clean
+.PHONY: help setup test sim lint soak mutants byte results docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -18,8 +18,8 @@ setup: .venv/ready ## the environment in .venv, made once and again when the loc
 test: setup ## every quick test; UNIT=name narrows, SEED=n varies, CONFIG=name picks the machine
 	$(PYTEST) tests tb
 
-sim: setup ## the RTL regressions on Verilator
-	$(PYTEST) tb
+sim: setup ## regressions of the RTL on Verilator, then twenty digits on RTL and golden model, as a table
+	$(PYTEST) -m regression tb && .venv/bin/pinfold zoo digits -o build/zoo && .venv/bin/pinfold run build/zoo/digits.onnx --config tiny --engine both --inputs build/zoo/digits.npz --inferences 20
 
 lint: setup ## ruff and mypy
 	.venv/bin/ruff check . && .venv/bin/mypy
@@ -31,7 +31,10 @@ mutants: setup ## break every latency and every hazard rule; each break must tur
 	.venv/bin/python -m tests.mutants
 
 byte: setup ## follow one activation from the ONNX tensor to the output
-	.venv/bin/python -m controller.byte
+	.venv/bin/python -m controller.byte docs/data/digits.onnx docs/one-byte.md
+
+results: setup ## the digits network on every machine and memory, RTL and golden model, for the README's table
+	.venv/bin/python -m docs.results
 
 docs: setup ## the tables of the manual, made from the sources
 	.venv/bin/python -m docs.tables

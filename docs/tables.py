@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import sys
 from dataclasses import fields
@@ -215,6 +216,20 @@ def _targets() -> str:
     return _table(["command", "does"], ([f"`make {name}`", text] for name, text in said))
 
 
+def _digits() -> str:
+    """What RTL and golden model showed of the digits network, as docs.results has kept it."""
+    rows = json.loads((ROOT / "docs/data/digits.json").read_text())
+    return _table(
+        ["machine", "memory", "cycles by golden model", "cycles by RTL", "bursts by golden model", "bursts by RTL",
+         "utilization", "outputs that differ from onnxruntime's"],
+        (
+            [f"`{row['config']}`", f"`{row['profile']}`", *(f"{row[what][engine]:,}" for what in ("cycles", "bursts")
+             for engine in ("golden", "rtl")), f"{100 * row['utilization']:.1f} %", row["differing"]]
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "registers": _registers,
     "errors": _errors,
@@ -228,6 +243,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "derived": _derived,
     "units": _units,
     "targets": _targets,
+    "digits": _digits,
     **{f"word.{word.name}": word.table for word in (isa.HEADER, *isa.WORDS.values())},
     **{
         f"enum.{kind.__name__}": partial(_enumeration, kind)

@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
 
 
+#: What make sim runs: benches that build quickly and together touch every part; all operators on a whole machine.
+REGRESSION = {
+    "test_queue", "test_stream[taps]", "test_array[4]", "test_requantize", "test_depthwise",
+    "test_scratchpad[two_banks]", "test_loader[equal]", "test_storer[equal]", "test_fetch[narrow]",
+    "test_csr", "test_memory", "test_protocol[lawful]", "test_hazards", "test_operators[tiny]",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the benches of REGRESSION."""
+    for item in items:
+        if item.name in REGRESSION:
+            item.add_marker(pytest.mark.regression)
+
+
 def count(module: object, benches: tuple[str, ...] = ()) -> int:
     """How many benches a module defines, each value of a parameter counted; of the named ones if any are."""
     return sum(

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from controller.compiler import compile_graph
+from controller.display import Display
 from controller.graph import Addition, Convolution, Graph, Pool
+from controller.inference import inexact, infer
 from controller.network.digits import INPUT, load_images, write_digits
 from controller.quantized import as_onnx, evaluate, quantize_inputs
 from controller.read import read
 from controller.reference import Reference
+from spec.config import CONFIGS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from controller.inputs import Floats
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +41,19 @@ def test_every_tensor_of_every_test_image_equals_onnxruntime(path: Path) -> None
         assert np.array_equal(got, reference[name].astype(np.int64).reshape(-1)), name
     scores = as_onnx(graph.outputs[0], maps[graph.outputs[0].tensor.name])
     assert np.mean(scores.argmax(axis=1) == images.classes) >= 0.95
+
+
+def test_a_hundred_images_on_the_golden_model(path: Path) -> None:
+    """No output differs from onnxruntime's, so no class does."""
+    _, images = load_images()
+    compiled = compile_graph(read(path), CONFIGS["tiny"])
+    inputs: list[Floats] = [{INPUT: images.pixels[index : index + 1]} for index in range(100)]
+    found = infer(compiled, inputs, Reference(path), golden=True, runner=None, display=Display())
+    assert not inexact(compiled)
+    for one in found:
+        assert (one.differences, one.reference.differing, one.reference.elements) == ([], 0, 10)
+        assert one.classes is not None
+        assert one.classes["golden"] == one.classes["onnxruntime"]
 
 
 def test_onnxruntime_runs_it_in_integers(path: Path) -> None:
