@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.addition import differing, residual_of
+from controller.addition import residual_of
 from controller.graph import (
     Addition,
     Concatenation,
@@ -89,11 +89,8 @@ class _Arranger:
                 and self.reads[one.name] == 1
                 and one.name not in self.kept
             ]
-            # Which operand comes first matters to the rounding, and exactness to nothing saved.
-            least = min(differing(node, second=side) for side in (False, True))
-            exact = [one for one in free if differing(node, second=one == node.first) == least]
-            if exact:
-                pairs[node.result.name] = max(exact, key=lambda one: order[one.name]).name
+            if free:
+                pairs[node.result.name] = max(free, key=lambda one: order[one.name]).name
         return pairs
 
     def _lanes_of(self, node: Node) -> tuple[int, ...]:
@@ -183,12 +180,12 @@ class _Arranger:
     def _add(self, node: Addition) -> None:
         result = self._view(node.result)
         own = self.fused.get(node.result.name)
-        second = own != node.second.name if own else differing(node, second=True) <= differing(node, second=False)
-        addend = self._aligned(node.name, node.second if second else node.first, result.lanes)
-        residual = residual_of(node, addend, second=second)
+        swap = own == node.second.name
+        addend = self._aligned(node.name, node.first if swap else node.second, result.lanes)
+        residual = residual_of(node, addend, first=swap)
         if own is None:
-            tensor = node.first if second else node.second
-            operator = _lanewise(node.name, tensor, self._aligned(node.name, tensor, result.lanes), result, None)
+            view = self._aligned(node.name, node.first, result.lanes)
+            operator = _lanewise(node.name, node.first, view, result, None)
         else:
             producer = self.producers[own]
             assert isinstance(producer, Convolution)

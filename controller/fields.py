@@ -52,9 +52,9 @@ def kernel_fields(vertical: Axis, horizontal: Axis, tile: Tile, blocks: int, pad
 def scale_fields(operator: Operator) -> Fields:
     """SCALE: of no meaning without a residual."""
     if operator.residual is None:
-        return {"ratio_a": 0, "ratio_b": 0, "fixed": 0}
+        return {"first_ratio": 0, "second_ratio": 0, "fixed": 0}
     one = operator.residual
-    return {"ratio_a": bits(one.ratio_a), "ratio_b": bits(one.ratio_b), "fixed": bits(one.fixed)}
+    return {"first_ratio": bits(one.first_ratio), "second_ratio": bits(one.second_ratio), "fixed": bits(one.fixed)}
 
 
 def clamp_fields(operator: Operator, form: Requantize) -> Fields:
@@ -69,4 +69,5 @@ def clamp_fields(operator: Operator, form: Requantize) -> Fields:
         "high_b": one.high if one else _WHOLE[1],
         "unsigned_a": int(one.unsigned_a) if one else 0,
         "unsigned_b": int(one.unsigned_b) if one else 0,
+        "swap": int(one.swap) if one else 0,
     }

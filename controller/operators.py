@@ -16,22 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Residual:
-    """A second operand, added after requantization; constants as in SCALE and CLAMP.
-
-    `differing` counts the pairs of integers for which the machine's order of float32 operations gives another
-    result than the network's.
-    """
+    """Another operand, added after requantization; constants as in SCALE and CLAMP."""
 
     view: View
     fixed: float
-    ratio_a: float
-    ratio_b: float
+    first_ratio: float
+    second_ratio: float
     zero: int
     low: int
     high: int
     unsigned_a: bool
     unsigned_b: bool
-    differing: int
+    swap: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +59,7 @@ class Operator:
     macs
         Multiplications by a weight that the network asks for.
     exact
-        Whether it gives the network's integers for every input, a residual aside.
+        Whether it gives the network's integers for every input.
     """
 
     name: str

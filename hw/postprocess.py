@@ -34,7 +34,7 @@ class Postprocess(wiring.Component):
 
     ::
 
-        cycle from a row's last address   0        3     4      5         5+30    5+31
+        cycle from a row's last address   0        3     4      5         5+27    5+28
                                           address  word  term   totals..  write   in the bank
                                           addend   word  drain  sums..
 

@@ -7,7 +7,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
-from hw.float32 import FLOAT, FromInteger, Product, Sum, ToInteger
+from hw.conversion import FromInteger, ToInteger
+from hw.float32 import FLOAT, value_register
+from hw.fused import FusedMultiplyAdd
+from hw.product import Product
 
 __all__ = ["Requantize"]
 
@@ -18,15 +21,14 @@ ROUNDED_BITS = 10
 class Requantize(wiring.Component):
     """One lane, one value a cycle, ``latency`` cycles from value to activation.
 
-    Every step is rounded as float32 rounds it. Subnormal numbers count as zero on the way, which cannot be seen in the
-    activation: what is added to a number below 2**-125 and then rounded to an integer is either too large to be
-    changed by it, or so small that the integer is 0 with and without it.
+    Every step is rounded as float32 rounds it. Numbers below 2**-126 count as zero. The residual add multiplies and adds
+    twice, each time with one rounding: onnxruntime's second operand first, which is the addend unless ``swap`` is set.
 
     ::
 
-        stage    0       1..4     5..6     7..8     9      10..12   13..14    15..20  21..26   27..28   29
-        value    +bias   float32  x scale  integer  clamp  float32  x ratio_a  +fixed   +       integer  clamp
-        addend   waits                                              16..18: float32, 19..20: x ratio_b
+        stage    0       1..4     5..6     7..8     9      10..17                16..23                24..25   26
+        value    +bias   float32  x scale  integer  clamp  second x ratio+fixed  first x ratio+that    integer  clamp
+        addend   waits until 10                            if it is the second   if it is the first
 
     Parameters
     ----------
@@ -50,7 +52,8 @@ class Requantize(wiring.Component):
     activation : Out(signed(8))
     """
 
-    latency = 1 + 4 + Product.latency + ToInteger.latency + 1 + 3 + Product.latency + 2 * Sum.latency
+    latency = 1 + FromInteger.latency + Product.latency + ToInteger.latency + 1
+    latency += FusedMultiplyAdd.ADDEND + 2 * (FusedMultiplyAdd.latency - FusedMultiplyAdd.ADDEND)
     latency += ToInteger.latency + 1
 
     def __init__(self, *, config):
@@ -75,36 +78,41 @@ class Requantize(wiring.Component):
         adding = Signal(self.latency)
         m.d.comb += adding.eq(Mux(self.residual, self.enable, 0))
 
-        total = Signal(signed(32))
+        total = value_register(signed(32))
         with m.If(self.enable[0]):
             m.d.sync += total.eq(self.value + self.bias)
-        at, number = self._unit(m, "value_float", FromInteger(width=32), self.enable, 1, integer=total)
+        at, number = self._unit(m, "value_float", FromInteger(), self.enable, 1, integer=total)
         at, number = self._unit(m, "scaled", Product(), self.enable, at, left=number, right=self.scale)
         at, rounded = self._unit(m, "value_rounded", ToInteger(width=ROUNDED_BITS), self.enable, at, number=number)
-        requantized = Signal(signed(8))
+        requantized = value_register(signed(8))
         with m.If(self.enable[at]):
             m.d.sync += requantized.eq(_clamped(m, rounded, clamp.zero_a, clamp.low_a, clamp.high_a))
         at += 1
         known = at
 
-        # (fixed + a * ratio_a) + r * ratio_b, with a and r as their tensors' types say.
-        a = Mux(clamp.unsigned_a, requantized + 128, requantized)
-        at, a = self._unit(m, "a_float", FromInteger(width=9), adding, at, integer=a)
-        at, a = self._unit(m, "a_scaled", Product(), adding, at, left=a, right=FLOAT(factors.ratio_a))
-        at, a = self._unit(m, "a_fixed", Sum(), adding, at, left=FLOAT(factors.fixed), right=a)
-        wait = at - 3 - Product.latency
-        r = _delayed(m, "addend_waits", self.addend, wait, adding.any())
-        r = Mux(clamp.unsigned_b, r + 128, r)
-        r_at, r = self._unit(m, "r_float", FromInteger(width=9), adding, wait, integer=r)
-        _, r = self._unit(m, "r_scaled", Product(), adding, r_at, left=r, right=FLOAT(factors.ratio_b))
-        at, number = self._unit(m, "added", Sum(), adding, at, left=a, right=r)
+        # first * first_ratio + (second * second_ratio + fixed), both operands as their tensors' types say.
+        a, r = Signal(signed(9)), Signal(signed(9))
+        addend = _delayed(m, "addend_waits", self.addend, known, adding.any())
+        m.d.comb += a.eq(Mux(clamp.unsigned_a, requantized + 128, requantized))
+        m.d.comb += r.eq(Mux(clamp.unsigned_b, addend + 128, addend))
+        at, number = self._unit(
+            m, "second", FusedMultiplyAdd(), adding, known,
+            integer=Mux(clamp.swap, a, r), ratio=factors.second_ratio, addend=factors.fixed,
+        )  # fmt: skip
+        at -= FusedMultiplyAdd.ADDEND
+        first = _delayed(m, "first_waits", Mux(clamp.swap, r, a), at - known, adding.any())
+        at, number = self._unit(
+            m, "first", FusedMultiplyAdd(), adding, at, integer=first, ratio=factors.first_ratio, addend=number
+        )
         at, rounded = self._unit(m, "sum_rounded", ToInteger(width=ROUNDED_BITS), adding, at, number=number)
 
         # Both ways take equally long, so that a row's time does not depend on what is done with it.
         plain = _delayed(m, "requantized_waits", requantized, at - known, self.enable.any() & ~self.residual)
         added = _clamped(m, rounded, clamp.zero_b, clamp.low_b, clamp.high_b)
+        activation = value_register(signed(8))
         with m.If(self.enable[at]):
-            m.d.sync += self.activation.eq(Mux(self.residual, added, plain))
+            m.d.sync += activation.eq(Mux(self.residual, added, plain))
+        m.d.comb += self.activation.eq(activation)
         return m
 
     @staticmethod
@@ -126,8 +134,8 @@ def _clamped(m, rounded, zero, low, high):
 
 
 def _delayed(m, name, value, cycles, moving):
-    """A byte, so many cycles later: one long register is less to simulate than many short ones."""
-    line = Signal(8 * cycles, name=name)
+    """A value, so many cycles later: one long register is less to simulate than many short ones."""
+    line = Signal(len(value) * cycles, name=name, reset_less=True)
     with m.If(moving):
-        m.d.sync += line.eq(Cat(line[8:], value))
-    return line[:8].as_signed()
+        m.d.sync += line.eq(Cat(line[len(value) :], value))
+    return line[: len(value)].as_signed()

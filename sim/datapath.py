@@ -13,7 +13,7 @@ from sim.requantize import add_residual, requantize
 from sim.scratchpad import Scratchpad
 from sim.stream import window_addresses
 from spec.errors import Error
-from spec.isa import Mode, Queue
+from spec.isa import SCALE, Mode, Queue
 from spec.timing import CONSTANTS_WORDS
 
 if TYPE_CHECKING:
@@ -164,11 +164,12 @@ class Datapath:
             zero=work["zero_a"], low=work["low_a"], high=work["high_a"],
         )  # fmt: skip
         if work["residual"]:
-            ratio_a, ratio_b, fixed = np.array([work[k] for k in ("ratio_a", "ratio_b", "fixed")], "<u4").view("<f4")
+            first, second, fixed = np.array([work[f.name] for f in SCALE.fields[1:]], "<u4").view("<f4")
             out = add_residual(
-                out, self._scratchpad.read(self._places(work, "addend")), ratio_a=ratio_a, ratio_b=ratio_b, fixed=fixed,
+                out, self._scratchpad.read(self._places(work, "addend")),
+                first_ratio=first, second_ratio=second, fixed=fixed,
                 zero=work["zero_b"], low=work["low_b"], high=work["high_b"],
-                unsigned_a=bool(work["unsigned_a"]), unsigned_b=bool(work["unsigned_b"]),
+                unsigned_a=bool(work["unsigned_a"]), unsigned_b=bool(work["unsigned_b"]), swap=bool(work["swap"]),
             )  # fmt: skip
         self._scratchpad.write(self._places(work, "output"), out)
 

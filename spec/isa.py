@@ -138,8 +138,8 @@ BOUNDS = Word(
 SCALE = Word(
     "SCALE",
     _OPCODE,
-    Field("ratio_a", 32, "float32 factor of the requantized value in a residual add"),
-    Field("ratio_b", 32, "float32 factor of the residual in a residual add"),
+    Field("first_ratio", 32, "float32 factor of the first operand of a residual add"),
+    Field("second_ratio", 32, "float32 factor of the second operand of a residual add"),
     Field("fixed", 32, "float32 summand of a residual add"),
 )
 CLAMP = Word(
@@ -153,6 +153,7 @@ CLAMP = Word(
     Field("high_b", 8, "largest value after the residual add", signed=True),
     Field("unsigned_a", 1, "add 128 to the requantized value before its factor"),
     Field("unsigned_b", 1, "add 128 to the residual before its factor"),
+    Field("swap", 1, "the residual is the first operand of the add; else the requantized value is"),
 )
 COMPUTE = Word(
     "COMPUTE",

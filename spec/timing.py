@@ -43,7 +43,7 @@ POST_ISSUE = 1
 #: POST: words of the constants table: a 32-bit bias and a float32 scale for each of cols lanes.
 CONSTANTS_WORDS = 8
 #: POST: from the last row's last address (accumulator or bank) to its output word in the bank.
-POST_LATENCY = 36
+POST_LATENCY = 33
 #: POST: idle cycles between the last table or tap word's address and the first row's.
 POST_TURN = 1
 

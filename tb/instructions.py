@@ -143,7 +143,7 @@ class Author:
         self.add(Opcode.BOUNDS, height=rng.getrandbits(14), width=rng.getrandbits(14),
                  row_stride=rng.getrandbits(20), block_stride=rng.getrandbits(20))  # fmt: skip
         if rng.random() < 0.3:
-            self.add(Opcode.SCALE, ratio_a=rng.getrandbits(32), ratio_b=rng.getrandbits(32), fixed=rng.getrandbits(32))
+            self.add(Opcode.SCALE, **{n: rng.getrandbits(32) for n in ("first_ratio", "second_ratio", "fixed")})
             self.add(Opcode.CLAMP, zero_a=rng.randint(-256, 255), low_b=rng.randint(-128, 127), unsigned_b=1)
         if rng.random() < 0.15:
             self.operator += 1

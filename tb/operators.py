@@ -149,12 +149,13 @@ class Operators:
         rng = self.rng
         ratios = [struct.unpack("<I", struct.pack("<f", f))[0]
                   for f in (rng.uniform(0.1, 1.5), rng.uniform(-1.5, 1.5), rng.uniform(-40, 40))]  # fmt: skip
-        self._emit(Opcode.SCALE, ratio_a=ratios[0], ratio_b=ratios[1], fixed=ratios[2])
+        self._emit(Opcode.SCALE, first_ratio=ratios[0], second_ratio=ratios[1], fixed=ratios[2])
         low = [rng.choice((-128, -128, rng.randint(-128, 0))) for _ in range(2)]
         high = [rng.choice((127, 127, rng.randint(0, 127))) for _ in range(2)]
         self._emit(
             Opcode.CLAMP, zero_a=rng.randint(-128, 127), low_a=low[0], high_a=high[0], zero_b=rng.randint(-128, 127),
             low_b=low[1], high_b=high[1], unsigned_a=rng.getrandbits(1), unsigned_b=rng.getrandbits(1),
+            swap=rng.getrandbits(1),
         )  # fmt: skip
         k["pad"] = -128 if mode is Mode.MAX else rng.randint(-128, 127)
 

@@ -100,7 +100,7 @@ class Job:
         self.addend = {"base": anywhere(), "run": size[0], "stride": stride(), "count": size[1]}
         if not residual:
             self.addend = {"base": anywhere(), "run": 0, "stride": stride(), "count": 0}
-        self.factors = {n: np.float32(rng.uniform(-2, 2)) for n in ("ratio_a", "ratio_b", "fixed")}
+        self.factors = {n: np.float32(rng.uniform(-2, 2)) for n in ("first_ratio", "second_ratio", "fixed")}
         self.half = int(rng.integers(0, 2)) if half is None else half
         self.constants, self.weights = anywhere(), anywhere()
         self.taps = kernel[0] * kernel[1] if mode is Mode.DEPTHWISE else int(rng.integers(0, config.window_taps + 1))
@@ -186,7 +186,8 @@ class Job:
         if self.residual:
             out = add_residual(
                 out, self.words[self.walk(self.addend)], zero=c["zero_b"], low=c["low_b"], high=c["high_b"],
-                unsigned_a=bool(c["unsigned_a"]), unsigned_b=bool(c["unsigned_b"]), **self.factors,
+                unsigned_a=bool(c["unsigned_a"]), unsigned_b=bool(c["unsigned_b"]), swap=bool(c["swap"]),
+                **self.factors,
             )  # fmt: skip
         ends = self.reads()[1]
         return [

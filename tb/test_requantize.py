@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import cocotb
 import numpy as np
 from amaranth import Cat, Module, Signal
@@ -87,7 +89,8 @@ class Job:
         if self.residual:
             out = add_residual(
                 out, self.addend, zero=c["zero_b"], low=c["low_b"], high=c["high_b"],
-                unsigned_a=bool(c["unsigned_a"]), unsigned_b=bool(c["unsigned_b"]), **self.factors,
+                unsigned_a=bool(c["unsigned_a"]), unsigned_b=bool(c["unsigned_b"]), swap=bool(c["swap"]),
+                **self.factors,
             )  # fmt: skip
         return out
 
@@ -111,7 +114,7 @@ def a_clamp(rng, **given):
 
 
 def no_factors():
-    return {"ratio_a": 1.0, "ratio_b": 1.0, "fixed": 0.0}
+    return {"first_ratio": 1.0, "second_ratio": 1.0, "fixed": 0.0}
 
 
 def edge_jobs(rng):
@@ -136,14 +139,15 @@ def edge_jobs(rng):
     # Every pair of a value and a residual that bytes can make, with ratios that tie.
     pairs = np.stack(np.meshgrid(np.arange(-128, 128), np.arange(-128, 128)), -1).reshape(-1, LANES, 2)
     tying = ((0.5, 0.5, 0.0, (0, 0)), (0.5, -0.25, 0.125, (1, 1)), (1.0, 0.7, 3.0, (0, 1)))
-    for ratio_a, ratio_b, fixed, signs in tying:
-        clamp = a_clamp(rng, **open_, zero_a=0, zero_b=-3, unsigned_a=signs[0], unsigned_b=signs[1])
-        factors = {"ratio_a": ratio_a, "ratio_b": ratio_b, "fixed": fixed}
+    for (first, second, fixed, signs), swap in product(tying, (0, 1)):
+        clamp = a_clamp(rng, **open_, zero_a=0, zero_b=-3, unsigned_a=signs[0], unsigned_b=signs[1], swap=swap)
+        factors = {"first_ratio": first, "second_ratio": second, "fixed": fixed}
         yield Job(pairs[..., 0], pairs[..., 1], np.zeros(LANES), np.ones(LANES), clamp, factors, 1)
-    for ratio_a, ratio_b, fixed in ((2.0**-126, 1.0, 0.5), (1.0, 2.0**-126, -0.5), (2.0**-120, -(2.0**-120), 0.0),
-                                    (0.0, 0.0, 1.5), (1e30, 1.0, 0.0), (0.0, 0.5, -0.0), (-1.0, 1.0, 0.0)):  # fmt: skip
+    for first, second, fixed in ((2.0**-126, 1.0, 0.5), (1.0, 2.0**-126, -0.5), (2.0**-120, -(2.0**-120), 0.0),
+                                 (2.0**-127, 0.5, 0.5), (0.5, 2.0**-130, 2.0**-127), (2.0**-125, -(2.0**-126), 0.0),
+                                 (0.0, 0.0, 1.5), (1e30, 1.0, 0.0), (0.0, 0.5, -0.0), (-1.0, 1.0, 0.0)):  # fmt: skip
         some = pairs[rng.permutation(len(pairs))[:64]]
-        factors = {"ratio_a": ratio_a, "ratio_b": ratio_b, "fixed": fixed}
+        factors = {"first_ratio": first, "second_ratio": second, "fixed": fixed}
         clamp = a_clamp(rng, **open_, zero_a=0)
         yield Job(some[..., 0], some[..., 1], np.zeros(LANES), np.ones(LANES), clamp, factors, 1)
 
@@ -156,7 +160,7 @@ def random_jobs(rng, jobs, rows):
         bias = rng.integers(-(2**size), 2**size, LANES).clip(-(2**31), 2**31 - 1)
         scale = rng.choice([-1, 1], LANES, p=[0.2, 0.8]) * rng.uniform(20, 400, LANES) / 2.0**size
         ratios = rng.choice([-1, 1], 2, p=[0.2, 0.8]) * np.exp2(rng.uniform(-6, 2, 2))
-        factors = {"ratio_a": ratios[0], "ratio_b": ratios[1], "fixed": rng.uniform(-200, 200)}
+        factors = {"first_ratio": ratios[0], "second_ratio": ratios[1], "fixed": rng.uniform(-200, 200)}
         factors = {name: np.float32(x) for name, x in factors.items()}
         addend = rng.integers(-128, 128, (rows, LANES))
         yield Job(value, addend, bias, scale, a_clamp(rng), factors, number % 2)
@@ -231,7 +235,7 @@ async def takes_the_promised_cycles(dut):
 
 
 @cocotb.test()
-async def forgets_everything_on_reset(dut):
+async def goes_on_after_a_reset(dut):
     bench = Bench(dut, Lanes())
     await bench.reset()
     jobs = list(random_jobs(np.random.default_rng(bench.seed), 4, 20))
@@ -242,11 +246,7 @@ async def forgets_everything_on_reset(dut):
             await bench.tick()
         await bench.reset()
         dut.valid.value = 0
-        await bench.tick()
-        # Whatever was on the way would show up within the latency.
-        for _ in range(Requantize.latency + 1):
-            assert int(dut.activation.value) == 0
-            await bench.tick()
+        # Values are not reset, but none of them may find its way into a row.
         await run(bench, job, 0.7)
 
 

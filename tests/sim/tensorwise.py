@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,14 @@ def _real(bits: int) -> np.float32:
 
 def _rounded(value: np.float32, zero: int, low: int, high: int) -> int:
     return min(max(min(max(round(float(value)), -(1 << 31)), (1 << 31) - 1) + zero, low), high)
+
+
+def _fused(factor: int, ratio: np.float32, addend: np.float32) -> np.float32:
+    """The float32 nearest to the exact sum: of the one that float64 leads to and its neighbours."""
+    exact = factor * Fraction(float(ratio)) + Fraction(float(addend))
+    near = _F(float(exact))
+    around = (near, np.nextafter(near, _F(np.inf)), np.nextafter(near, _F(-np.inf)))
+    return min(around, key=lambda one: (abs(Fraction(float(one)) - exact), int(one.view(np.int32)) & 1))
 
 
 @dataclass
@@ -116,8 +125,10 @@ class Tensorwise:
             out = _rounded(_F(total + bias) * _F(factor), clamp["zero_a"], clamp["low_a"], clamp["high_a"])
             if fields["residual"]:
                 other = self._word(Role.RESIDUAL, self._row(Role.RESIDUAL, pixel))[c]
-                a = _F(out + 128 * clamp["unsigned_a"]) * _real(scale["ratio_a"])
-                b = _F(other + 128 * clamp["unsigned_b"]) * _real(scale["ratio_b"])
-                out = _rounded((_real(scale["fixed"]) + a) + b, clamp["zero_b"], clamp["low_b"], clamp["high_b"])
+                operands = [out + 128 * clamp["unsigned_a"], other + 128 * clamp["unsigned_b"]]
+                first, second = reversed(operands) if clamp["swap"] else operands
+                inner = _fused(second, _real(scale["second_ratio"]), _real(scale["fixed"]))
+                real = _fused(first, _real(scale["first_ratio"]), inner)
+                out = _rounded(real, clamp["zero_b"], clamp["low_b"], clamp["high_b"])
             row.append(out)
         return row

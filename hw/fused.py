@@ -1,0 +1,125 @@
+"""Integer times float32 plus float32, rounded half to even once."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.float32 import FLOAT, carried, mantissa, slide, value_register
+
+__all__ = ["FusedMultiplyAdd"]
+
+#: Bits of a product that is not rounded: 8 of the integer's magnitude, 24 of the factor's mantissa.
+PRODUCT_BITS = 32
+#: What alignment adds below a product: two bits, and a third for all that is shifted out, are enough to round.
+BELOW = 3
+
+
+class FusedMultiplyAdd(wiring.Component):
+    """integer * ratio + addend: past leading zeros | product | ordered | aligned | added | past zeros, 32 to 8 | 4 to 1
+    | rounded.
+
+    One result a cycle. The product is exact, so the only rounding is the last. A result below the smallest normal number
+    is zero; one beyond the largest is infinite.
+
+    Members
+    -------
+    integer : In(signed(9))
+        -255..255.
+    ratio : In(FLOAT)
+        Must hold for a cycle after the integer's.
+    addend : In(FLOAT)
+        ``ADDEND`` cycles after the integer.
+    number : Out(FLOAT)
+    enable : In(8)
+        As for hw.conversion.FromInteger.
+    """
+
+    latency = 8
+    #: Cycles by which an addend comes later than its integer.
+    ADDEND = 2
+
+    def __init__(self):
+        super().__init__({
+            "integer": In(signed(9)),
+            "ratio": In(FLOAT),
+            "addend": In(FLOAT),
+            "number": Out(FLOAT),
+            "enable": In(8),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        ratio, addend, enable = self.ratio, self.addend, self.enable
+
+        # With both highest bits set the product has at most one leading zero.
+        magnitude = Signal(8)
+        m.d.comb += magnitude.eq(Mux(self.integer[-1], -self.integer, self.integer))
+        value, taken = slide(m, magnitude, (4, 2, 1))
+        factor, shifted, negative = value_register(8), value_register(3), value_register()
+        with m.If(enable[0]):
+            m.d.sync += [factor.eq(value), shifted.eq(taken), negative.eq(self.integer[-1])]
+
+        # Exponents are those of the highest bit, with the bias of a float32, and 0 for a zero.
+        product, exponent, minus = value_register(PRODUCT_BITS), value_register(9), value_register()
+        with m.If(enable[1]):
+            m.d.sync += [product.eq(factor * mantissa(ratio)), minus.eq(negative ^ ratio.sign)]
+            m.d.sync += exponent.eq(Mux(factor[-1] & ratio.exponent.any(), ratio.exponent + 7 - shifted, 0))
+
+        # The larger magnitude gives sign and exponent, so that a difference never turns negative.
+        left, right = Signal(PRODUCT_BITS), Signal(PRODUCT_BITS)
+        left_exponent, right_exponent = Signal(9), Signal(9)
+        m.d.comb += [
+            left_exponent.eq(exponent + (exponent.any() & product[-1])),
+            left.eq(Mux(exponent.any(), Mux(product[-1], product, product << 1), 0)),
+            right_exponent.eq(addend.exponent),
+            right.eq(Mux(addend.exponent.any(), mantissa(addend) << PRODUCT_BITS - 24, 0)),
+        ]
+        swap = Signal()
+        m.d.comb += swap.eq(Cat(right, right_exponent) > Cat(left, left_exponent))
+        greater, lesser = value_register(PRODUCT_BITS), value_register(PRODUCT_BITS)
+        distance, differ = value_register(9), value_register()
+        sign = carried(m, Mux(swap, addend.sign, minus), enable[2:])
+        largest = carried(m, Mux(swap, right_exponent, left_exponent), enable[2:6])
+        with m.If(enable[2]):
+            m.d.sync += [greater.eq(Mux(swap, right, left)), lesser.eq(Mux(swap, left, right))]
+            m.d.sync += distance.eq(Mux(swap, right_exponent - left_exponent, left_exponent - right_exponent))
+            m.d.sync += differ.eq(minus ^ addend.sign)
+
+        wide, aligned = Signal(2 * PRODUCT_BITS + BELOW - 1), value_register(PRODUCT_BITS + BELOW)
+        m.d.comb += wide.eq((lesser << PRODUCT_BITS + BELOW - 1) >> distance[:6])
+        augend, difference = value_register(PRODUCT_BITS), value_register()
+        lost = wide[:PRODUCT_BITS].any()
+        with m.If(enable[3]):
+            m.d.sync += [difference.eq(differ), augend.eq(greater)]
+            m.d.sync += aligned.eq(Mux(distance[6:].any(), lesser.any(), Cat(lost, wide[PRODUCT_BITS:])))
+
+        bits = PRODUCT_BITS + BELOW + 1
+        total = value_register(bits)
+        with m.If(enable[4]):
+            m.d.sync += total.eq(Mux(difference, (augend << BELOW) - aligned, (augend << BELOW) + aligned))
+
+        coarse, coarse_taken = value_register(bits), value_register(3)
+        value, taken = slide(m, total, (32, 16, 8))
+        with m.If(enable[5]):
+            m.d.sync += [coarse.eq(value), coarse_taken.eq(taken)]
+        fine, power = value_register(bits), value_register(signed(11))
+        value, taken = slide(m, coarse, (4, 2, 1))
+        with m.If(enable[6]):
+            m.d.sync += [fine.eq(value), power.eq(largest + 1 - Cat(taken, coarse_taken))]
+
+        # Rounding up may carry into the exponent.
+        end = bits - 24
+        up, rounded, number = Signal(), Signal(32), value_register(31)
+        m.d.comb += up.eq(fine[end - 1] & (fine[: end - 1].any() | fine[end]))
+        m.d.comb += rounded.eq(Cat(fine[end:-1], power[:9]) + up)
+        with m.If(enable[7]):
+            with m.If(~fine[-1] | (power <= 0)):
+                m.d.sync += number.eq(0)
+            with m.Elif(rounded[23:] >= 255):
+                m.d.sync += number.eq(255 << 23)
+            with m.Else():
+                m.d.sync += number.eq(rounded)
+        m.d.comb += self.number.as_value().eq(Cat(number, sign))
+        return m
