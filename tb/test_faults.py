@@ -137,6 +137,11 @@ REFUSED = [
     shape(Mode.DEPTHWISE, OPERANDS[Role.WEIGHTS], count=2),
     ("more taps than there are", changed({KERNEL: {"kernel_h": 255}, OPERANDS[Role.WEIGHTS]: {"run": 255}},
                                          Mode.DEPTHWISE), Error.BAD_SHAPE, COMPUTE),
+    # Where several apply: slots before shapes, shapes before ranges, ranges before room.
+    ("slot and shape", changed({OPERANDS[Role.OUTPUT]: {"slot": 2, "run": 7}}), Error.SLOT_NOT_BOUND, COMPUTE),
+    ("shape and range", changed({OPERANDS[Role.OUTPUT]: {"offset": 999, "run": 7}}), Error.BAD_SHAPE, COMPUTE),
+    ("range and room", changed({BIND: {"pages": 32, "window": 32}, OPERANDS[Role.INPUT]: {"run": 40 * 32}}),
+     Error.OPERAND_OUT_OF_RANGE, COMPUTE),
     *(shape(mode, OPERANDS[Role.CONSTANTS], **fields) for mode in Mode for fields in ({"run": 7}, {"count": 2})),
     *(shape(mode, OPERANDS[role], **fields) for mode in Mode for role in (Role.RESIDUAL, Role.OUTPUT)
       for fields in ({"run": 7}, {"count": 2})),
