@@ -51,7 +51,7 @@ def program(mode=Mode.ARRAY, changes=()):
         Instruction(Opcode.KERNEL, {"kernel_h": 1, "kernel_w": 1, "stride_h": 1, "stride_w": 1, "dilation_h": 1,
                                     "dilation_w": 1, "blocks": 1, "pad": 0}),
         Instruction(Opcode.BOUNDS, {"height": 1, "width": 8, "row_stride": 8, "block_stride": 8}),
-        Instruction(Opcode.SCALE, {"ratio_a": 0x3F800000, "ratio_b": 0x3F800000, "fixed": 0}),
+        Instruction(Opcode.SCALE, {"first_ratio": 0x3F800000, "second_ratio": 0x3F800000, "fixed": 0}),
         Instruction(Opcode.CLAMP, {"zero_a": 0, "low_a": -128, "high_a": 127, "zero_b": 0, "low_b": -128,
                                    "high_b": 127, "unsigned_a": 0, "unsigned_b": 0}),
         *(operand(role, run={Role.WEIGHTS: 1 if mode is Mode.DEPTHWISE else 4}.get(role, 8)) for role in Role),
