@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spec.config import Config
 
 _NEVER = 1 << 60
+_NOTHING = -1
 
 
 @dataclass
@@ -122,13 +123,24 @@ class Binder:
     def _take(
         self, index: int, buffer: Buffer, slices: Sequence[tuple[int, int]], own: int | None
     ) -> list[Instruction]:
-        """Bind one of some slices, (first page, pages), the first for which there is a window."""
+        """Bind one of some slices, (first page, pages), the first for which there is a window.
+
+        A slot's own window is the last choice: what is fetched to it waits for the commands that use it.
+        """
+        found: list[Instruction] = []
+        slots = self._candidates(index, own)
         for first, pages in slices[:-1]:
-            for slot in self._candidates(index, own):
+            window = self._window(pages, without=_NOTHING)
+            if window is None:
+                found += self._bury(index, without=slots[0])
+                window = self._window(pages, without=_NOTHING)
+            if window is not None:
+                return [*found, self._set(slots[0], Bound(buffer, window, first, pages))]
+            for slot in slots:
                 window = self._window(pages, without=slot)
                 if window is not None:
-                    return [self._set(slot, Bound(buffer, window, first, pages))]
-        return self._make_room(index, buffer, *slices[-1], self._candidates(index, own)[0])
+                    return [*found, self._set(slot, Bound(buffer, window, first, pages))]
+        return found + self._make_room(index, buffer, *slices[-1], slots[0])
 
     def _candidates(self, index: int, own: int | None) -> list[int]:
         """Slots that may be bound anew, the one that is needed last first."""
@@ -137,6 +149,16 @@ class Binder:
         needed = self.commands[index].spans
         found = [slot for slot, bound in enumerate(self.slots) if bound is None or bound.buffer not in needed]
         return sorted(found, key=lambda slot: self._staleness(slot, index), reverse=True)
+
+    def _bury(self, index: int, *, without: int) -> list[Instruction]:
+        """Give back the windows of buffers that are needed no more: all of them shrink to a page at the bottom."""
+        return [
+            self._set(slot, Bound(bound.buffer, bottom, bound.first, 1))
+            for slot, bound in enumerate(self.slots)
+            if bound and slot != without and bound.pages > 1 and self.next_use(bound.buffer, index) == _NEVER
+            for bottom in [self._lowest(1, 0, without=slot)]
+            if bottom is not None
+        ]
 
     def _make_room(self, index: int, buffer: Buffer, first: int, pages: int, slot: int) -> list[Instruction]:
         """Bind a slice while others shrink to a page each at the bottom, those first that are needed last."""

@@ -10,6 +10,7 @@ import numpy as np
 from controller.arrange import arrange
 from controller.emit import emit
 from controller.layout import Buffer, Bytes, View, pack_map, unpack_map
+from controller.packing import Packing, pack_inputs
 from controller.place import Placement, place
 from controller.tile import tile
 from controller.window_tiles import constants_table, constants_words
@@ -46,6 +47,8 @@ class Compiled:
         Where every buffer lies.
     views
         Where every input and output lies, by tensor name.
+    packings
+        How inputs are packed that are not stored as they are, by tensor name.
     """
 
     graph: Graph
@@ -56,6 +59,7 @@ class Compiled:
     image: NDArray[np.uint8]
     placement: Placement
     views: Mapping[str, View]
+    packings: Mapping[str, Packing]
 
     @property
     def macs(self) -> int:
@@ -72,8 +76,9 @@ class Compiled:
         dram = self.image.copy()
         for port in self.graph.inputs:
             view = self.views[port.tensor.name]
-            packed = pack_map(view, self.config.rows, stored[port.name], port.tensor.zero)
-            self.words(dram, view.buffer)[:] = packed
+            packing, zero = self.packings.get(port.tensor.name), port.tensor.zero
+            content = packing.pack(stored[port.name], zero) if packing else stored[port.name]
+            self.words(dram, view.buffer)[:] = pack_map(view, self.config.rows, content, zero)
         return dram
 
     def outputs(self, dram: NDArray[np.uint8]) -> dict[str, Bytes]:
@@ -107,7 +112,8 @@ def compile_graph(
     ModelError
         If an operator does not fit.
     """
-    arrangement = arrange(graph, config)
+    packed, packings = pack_inputs(graph, config)
+    arrangement = arrange(packed, config)
     page = config.page_words
     sizes = [-(-constants_words(operator) // page) * page for operator in arrangement.operators]
     constants = Buffer("constants", TensorClass.CONSTANTS, sum(sizes))
@@ -122,7 +128,7 @@ def compile_graph(
     instructions = emit(commands, placement, config)
     compiled = Compiled(
         graph, config, tuple(tiled), tuple(instructions), assemble(config, instructions),
-        np.zeros(placement.total * config.page_bytes, np.uint8), placement, arrangement.views,
+        np.zeros(placement.total * config.page_bytes, np.uint8), placement, arrangement.views, packings,
     )  # fmt: skip
     for one, size, end in zip(tiled, sizes, np.cumsum(sizes), strict=True):
         table = constants_table(one.operator, config.rows)

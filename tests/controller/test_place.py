@@ -72,3 +72,24 @@ def test_scattered_windows_make_room_for_a_large_one() -> None:
         windows = sorted((bound.window, bound.pages) for bound in binder.slots if bound)
         assert all(low + size <= high for (low, size), (high, _) in pairwise(windows))
         assert binder.bound(binder.slot_of(one)).pages >= pages
+
+
+def test_slices_take_turns_where_dead_buffers_hold_the_rest() -> None:
+    """What nothing needs any more gives its window back, so that the next slice need not have the last one's."""
+    config = replace(CONFIGS["tiny"], virtual_pages=64)
+    words = config.page_words
+    dead = [Buffer(f"dead {number}", TensorClass.ACTIVATION, 8 * words) for number in range(6)]
+    large = Buffer("large", TensorClass.ACTIVATION, 48 * words)
+    spans = [{one: (0, 8 * words)} for one in dead]
+    spans += [{large: (first * words, (first + 12) * words)} for first in (0, 12, 24, 36)]
+    commands: Any = [SimpleNamespace(spans=span) for span in spans]
+    buffers = dict.fromkeys([*dead, large], 0)
+    binder = Binder(config, commands, Placement(buffers, buffers, 0))
+    before: set[int] = set()
+    for index in range(len(spans)):
+        binder.bind(index)
+        if index >= len(dead):
+            bound = binder.bound(binder.slot_of(large))
+            window = set(range(bound.window, bound.window + bound.pages))
+            assert not window & before
+            before = window
