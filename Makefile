@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak mutants byte results docs clean
+.PHONY: help setup test sim lint soak byte results docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -26,9 +26,6 @@ lint: setup ## ruff and mypy
 
 soak: setup ## N random cases of every soak test, from SEED
 	$(PYTEST) -m soak tests tb
-
-mutants: setup ## break every latency and every hazard rule; each break must turn a test red
-	.venv/bin/python -m tests.mutants
 
 byte: setup ## follow one activation from the ONNX tensor to the output
 	.venv/bin/python -m controller.byte docs/data/digits.onnx docs/one-byte.md

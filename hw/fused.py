@@ -17,11 +17,11 @@ BELOW = 3
 
 
 class FusedMultiplyAdd(wiring.Component):
-    """integer * ratio + addend: past leading zeros | product | ordered | aligned | added | past zeros, 32 to 8 | 4 to 1
-    | rounded.
+    """integer * ratio + addend, rounded once.
 
-    One result a cycle. The product is exact, so the only rounding is the last. A result below the smallest normal number
-    is zero; one beyond the largest is infinite.
+    One result a cycle. Stages: past leading zeros | product | ordered | aligned | added | past zeros, 32 to 8 | 4 to
+    1 | rounded. The product is exact, so the only rounding is the last. A result below the smallest normal number is
+    zero; one beyond the largest is infinite.
 
     Members
     -------

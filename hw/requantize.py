@@ -21,8 +21,9 @@ ROUNDED_BITS = 10
 class Requantize(wiring.Component):
     """One lane, one value a cycle, ``latency`` cycles from value to activation.
 
-    Every step is rounded as float32 rounds it. Numbers below 2**-126 count as zero. The residual add multiplies and adds
-    twice, each time with one rounding: onnxruntime's second operand first, which is the addend unless ``swap`` is set.
+    Every step is rounded as float32 rounds it. Numbers below 2**-126 count as zero. The residual add multiplies and
+    adds twice, each time with one rounding: onnxruntime's second operand first, which is the addend unless ``swap`` is
+    set.
 
     ::
 
