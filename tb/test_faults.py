@@ -53,7 +53,7 @@ def program(mode=Mode.ARRAY, changes=()):
         Instruction(Opcode.BOUNDS, {"height": 1, "width": 8, "row_stride": 8, "block_stride": 8}),
         Instruction(Opcode.SCALE, {"first_ratio": 0x3F800000, "second_ratio": 0x3F800000, "fixed": 0}),
         Instruction(Opcode.CLAMP, {"zero_a": 0, "low_a": -128, "high_a": 127, "zero_b": 0, "low_b": -128,
-                                   "high_b": 127, "unsigned_a": 0, "unsigned_b": 0}),
+                                   "high_b": 127, "unsigned_a": 0, "unsigned_b": 0, "swap": 0}),
         *(operand(role, run={Role.WEIGHTS: 1 if mode is Mode.DEPTHWISE else 4}.get(role, 8)) for role in Role),
         Instruction(Opcode.COMPUTE, {"mode": mode, "first": 1, "last": 1, "residual": 1, "operator": 1, "height": 1,
                                      "width": 8, "y": 0, "x": 0}),
