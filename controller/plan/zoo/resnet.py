@@ -1,0 +1,71 @@
+"""Residual networks: ResNet-18, ResNet-50, ResNeXt-50, and ResNet-50 with dilation for segmentation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from controller.plan.builder import Builder
+
+
+def resnet18(net: Builder, size: int = 224) -> tuple[str, ...]:
+    """He et al., "Deep residual learning" (2015), with 18 layers."""
+    x = _stem(net, size)
+    for stage, channels in enumerate((64, 128, 256, 512)):
+        for block in range(2):
+            stride = 2 if stage and not block else 1
+            y = net.conv(x, channels, 3, stride=stride)
+            y = net.conv(y, channels, 3, act=False)
+            skip = x if stride == 1 else net.conv(x, channels, 1, stride=stride, act=False)
+            x = net.add(y, skip, act=True)
+    return (net.dense(net.global_pool(x), 1000),)
+
+
+def resnet50(net: Builder, size: int = 224) -> tuple[str, ...]:
+    """He et al., "Deep residual learning" (2015), with 50 layers, strides in the 3x3 convolutions."""
+    return (net.dense(net.global_pool(bottlenecks(net, size)[-1]), 1000),)
+
+
+def resnext50(net: Builder, size: int = 224) -> tuple[str, ...]:
+    """Xie et al., "Aggregated residual transformations" (2016), 32 groups of 4 channels."""
+    return (net.dense(net.global_pool(bottlenecks(net, size, groups=32, group_width=4)[-1]), 1000),)
+
+
+def resnext50_branches(net: Builder, size: int = 224) -> tuple[str, ...]:
+    """The same network as its paper's figure 3a draws it: 32 branches of three convolutions, summed."""
+    x = _stem(net, size)
+    for stage, blocks in enumerate((3, 4, 6, 3)):
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            wide, narrow = 256 << stage, 4 << stage
+            branches = []
+            for _ in range(32):
+                y = net.conv(net.conv(x, narrow, 1), narrow, 3, stride=stride)
+                branches.append(net.conv(y, wide, 1, act=False))
+            skip = x if block else net.conv(x, wide, 1, stride=stride, act=False)
+            x = net.add(*branches, skip, act=True)
+    return (net.dense(net.global_pool(x), 1000),)
+
+
+def bottlenecks(
+    net: Builder, size: int, *, groups: int = 1, group_width: int = 64, dilated: bool = False
+) -> tuple[str, ...]:
+    """The four stages of a 50-layer network; with `dilated` the last two keep their size and widen their kernels."""
+    x, stages, dilation = _stem(net, size), [], 1
+    for stage, blocks in enumerate((3, 4, 6, 3)):
+        width = groups * group_width << stage
+        for block in range(blocks):
+            stride, before = 2 if stage and not block else 1, dilation
+            if dilated and stage >= 2 and not block:
+                stride, dilation = 1, 2 * dilation
+            y = net.conv(x, width, 1)
+            y = net.conv(y, width, 3, stride=stride, groups=groups, dilation=dilation if block else before)
+            y = net.conv(y, 256 << stage, 1, act=False)
+            skip = x if block else net.conv(x, 256 << stage, 1, stride=stride, act=False)
+            x = net.add(y, skip, act=True)
+        stages.append(x)
+    return tuple(stages)
+
+
+def _stem(net: Builder, size: int) -> str:
+    return net.pool(net.conv(net.input(1, 3, size, size), 64, 7, stride=2), 3, stride=2, padding=1)
