@@ -1,4 +1,4 @@
-"""The command line: `pinfold run`, `compile`, `configs`, `zoo`."""
+"""The command line: `pinfold run`, `compile`, `verilog`, `configs`, `zoo`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from controller.compiler import Compiled, compile_graph
 from controller.configuration import configured
+from controller.delivery import delivery
 from controller.display import display
 from controller.files import write_whole
 from controller.inference import infer
@@ -32,7 +33,7 @@ from spec.config import CONFIGS
 from spec.registers import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from spec.config import Config
 
@@ -139,10 +140,22 @@ def compile_command(
         "constants.bin": compiled.image.tobytes(),
         "listing.txt": listing(compiled).encode(),
     }
-    for name, content in files.items():
-        write_whole(output / name, content)
-        if not quiet:
-            sys.stdout.write(f"{output / name}: {len(content):,} bytes\n")
+    _write_all(output, files, quiet=quiet)
+
+
+@app.command()
+def verilog(
+    output: Annotated[Path, typer.Option("-o", metavar="DIR", help="Where the files go.")],
+    config: Configuration = "default",
+    settings: Settings = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write the machine as one Verilog file, and what FPGA flows need beside it."""
+    machine = configured(config, settings or [])
+    with display(quiet=quiet) as shown:
+        shown.say(f"Verilog of {machine.name}")
+        files = delivery(machine)
+    _write_all(output, {name: text.encode() for name, text in files.items()}, quiet=quiet)
 
 
 @app.command()
@@ -177,6 +190,13 @@ def zoo(
             files += network.write(output)
     if not quiet:
         sys.stdout.writelines(f"{file}: {file.stat().st_size:,} bytes\n" for file in files)
+
+
+def _write_all(folder: Path, files: Mapping[str, bytes], *, quiet: bool) -> None:
+    for name, content in files.items():
+        write_whole(folder / name, content)
+        if not quiet:
+            sys.stdout.write(f"{folder / name}: {len(content):,} bytes\n")
 
 
 def _write_json(file: str | None, data: dict[str, Any]) -> None:

@@ -66,6 +66,8 @@ _COUNTERS = tuple(
 REGISTERS = {
     name: Register(name, 4 * index, access, doc) for index, (name, access, doc) in enumerate(_NAMES + _COUNTERS)
 }
+#: Names of a register's bits, from bit 0 upwards.
+BITS = {"CONTROL": ("START", "CLEAR"), "STATUS": ("BUSY", "DONE", "ERROR", "READY"), "INTERRUPT": ("ENABLE",)}
 IDENTITY = 0x70666E64
 #: Bytes of the register space.
 SPACE = 512
