@@ -1,4 +1,4 @@
-"""The command line: `pinfold run`, `compile`, `verilog`, `configs`, `zoo`."""
+"""The command line: `pinfold run`, `compile`, `verilog`, `configs`, `zoo`, and the planners' commands."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from controller.files import write_whole
 from controller.inference import infer
 from controller.inputs import load_inputs, random_inputs, split_inputs
 from controller.listing import listing
+from controller.plan.pack_command import pack_command
 from controller.read import read
 from controller.reference import Reference
 from controller.refusal import CheckError, ModelError
@@ -65,6 +66,8 @@ Configuration = Annotated[str, typer.Option("--config", metavar="NAME|FILE.toml"
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A field of the machine.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON.")]
+
+app.command(name="pack")(pack_command)
 
 
 @app.callback()
