@@ -18,15 +18,21 @@ _OPERATIONS = {Kind.NORMALIZATION: 2, Kind.SOFTMAX: 4, Kind.COPY: 0, Kind.CONCAT
 
 @dataclass(frozen=True)
 class Granularity:
-    """Which steps after a convolution or dense layer are operators of their own; the others are part of it."""
+    """Which steps after a convolution or dense layer are operators of their own; the others are part of it.
+
+    With `scale` a normalization of its own is two: one for mean and variance, one for factor and offset.
+    """
 
     bias: bool = False
     normalization: bool = False
     activation: bool = False
+    scale: bool = False
 
 
 FOLDED = Granularity()
 SEPARATE = Granularity(bias=True, normalization=True, activation=True)
+FOUR_STEPS = Granularity(bias=True, normalization=True, activation=True, scale=True)
+ACTIVATIONS = Granularity(activation=True)
 
 
 @dataclass
@@ -136,6 +142,10 @@ class Builder:
         """An activation that belongs to what is before it, unless activations are operators."""
         return self.activation(x) if self.granularity.activation else x
 
+    def follow(self, x: str) -> str:
+        """A normalization and an activation behind any operator, where they are operators of their own."""
+        return self.rectify(self._normalized(x) if self.granularity.normalization else x)
+
     def normalization(self, x: str) -> str:
         """A normalization that no layer before it can take up."""
         source = self.shape(x)
@@ -160,6 +170,12 @@ class Builder:
         shape = (*self.shape(x)[:2], *space)
         return self.operator(Kind.RESIZE, (x,), shape, operations=4 * prod(shape))
 
+    def _normalized(self, x: str) -> str:
+        """With factor and offset in a step of their own, the first has no parameters that are trained."""
+        if self.granularity.scale:
+            x = self.operator(Kind.NORMALIZATION, (x,), self.shape(x))
+        return self.normalization(x)
+
     def _elementwise(self, inputs: Sequence[str], *, act: bool) -> str:
         shape = max((self.shape(x) for x in inputs), key=prod)
         result = self.operator(Kind.ELEMENTWISE, inputs, shape, operations=(len(inputs) - 1) * prod(shape))
@@ -176,7 +192,7 @@ class Builder:
         if bias and own.bias:
             x = self.operator(Kind.BIAS, (x,), shape, parameters=channels)
         if norm and own.normalization:
-            x = self.operator(Kind.NORMALIZATION, (x,), shape, parameters=2 * channels)
+            x = self._normalized(x)
         return self.rectify(x) if act else x
 
     @staticmethod

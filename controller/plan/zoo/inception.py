@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from controller.plan.network import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,13 +22,32 @@ _GOOGLENET = (
 
 
 def googlenet(net: Builder, size: int = 224) -> tuple[str, ...]:
-    """Szegedy et al., "Going deeper with convolutions" (2014), with 3x3 for 5x5 as torchvision has it."""
+    """Szegedy et al., "Going deeper with convolutions" (2014), normalized and with 3x3 for 5x5 as in torchvision."""
     x = net.pool(net.conv(net.input(1, 3, size, size), 64, 7, stride=2), 3, stride=2, ceil=True)
     x = net.conv(net.conv(x, 64, 1), 192, 3)
     for stage, blocks in enumerate(_GOOGLENET):
         x = net.pool(x, 2 if stage == 2 else 3, stride=2, ceil=True)
         for one, reduce3, three, reduce5, five, pooled in blocks:
             x = _branches(net, x, [(one, 1)], [(reduce3, 1), (three, 3)], [(reduce5, 1), (five, 3)], pooled=pooled)
+    return (net.dense(net.global_pool(x), 1000),)
+
+
+def googlenet_original(net: Builder, size: int = 224) -> tuple[str, ...]:
+    """The network of the same paper as it was trained: biases, 5x5 convolutions, two normalizations across channels."""
+
+    def conv(x: str, channels: int, kernel: int, stride: int = 1) -> str:
+        return net.conv(x, channels, kernel, stride=stride, bias=True, norm=False)
+
+    def across(x: str) -> str:
+        return net.operator(Kind.NORMALIZATION, (x,), net.shape(x))
+
+    x = across(net.pool(conv(net.input(1, 3, size, size), 64, 7, 2), 3, stride=2, ceil=True))
+    x = across(conv(conv(x, 64, 1), 192, 3))
+    for blocks in _GOOGLENET:
+        x = net.pool(x, 3, stride=2, ceil=True)
+        for one, reduce3, three, reduce5, five, pooled in blocks:
+            branches = [conv(x, one, 1), conv(conv(x, reduce3, 1), three, 3), conv(conv(x, reduce5, 1), five, 5)]
+            x = net.concat(*branches, conv(net.pool(x, 3, stride=1, padding=1), pooled, 1))
     return (net.dense(net.global_pool(x), 1000),)
 
 

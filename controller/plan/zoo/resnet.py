@@ -1,4 +1,4 @@
-"""Residual networks: ResNet-18, ResNet-50, ResNeXt-50, and ResNet-50 with dilation for segmentation."""
+"""Residual networks: ResNet-18, ResNet-50, ResNeXt-50 in two forms, and ResNet-50 with dilation for segmentation."""
 
 from __future__ import annotations
 
@@ -31,24 +31,13 @@ def resnext50(net: Builder, size: int = 224) -> tuple[str, ...]:
     return (net.dense(net.global_pool(bottlenecks(net, size, groups=32, group_width=4)[-1]), 1000),)
 
 
-def resnext50_branches(net: Builder, size: int = 224) -> tuple[str, ...]:
-    """The same network as its paper's figure 3a draws it: 32 branches of three convolutions, summed."""
-    x = _stem(net, size)
-    for stage, blocks in enumerate((3, 4, 6, 3)):
-        for block in range(blocks):
-            stride = 2 if stage and not block else 1
-            wide, narrow = 256 << stage, 4 << stage
-            branches = []
-            for _ in range(32):
-                y = net.conv(net.conv(x, narrow, 1), narrow, 3, stride=stride)
-                branches.append(net.conv(y, wide, 1, act=False))
-            skip = x if block else net.conv(x, wide, 1, stride=stride, act=False)
-            x = net.add(*branches, skip, act=True)
-    return (net.dense(net.global_pool(x), 1000),)
+def resnext50_slices(net: Builder, size: int = 224) -> tuple[str, ...]:
+    """ResNeXt-50 for frameworks without grouped convolutions: 32 slices, 32 convolutions, side by side again."""
+    return (net.dense(net.global_pool(bottlenecks(net, size, groups=32, group_width=4, sliced=True)[-1]), 1000),)
 
 
 def bottlenecks(
-    net: Builder, size: int, *, groups: int = 1, group_width: int = 64, dilated: bool = False
+    net: Builder, size: int, *, groups: int = 1, group_width: int = 64, dilated: bool = False, sliced: bool = False
 ) -> tuple[str, ...]:
     """The four stages of a 50-layer network; with `dilated` the last two keep their size and widen their kernels."""
     x, stages, dilation = _stem(net, size), [], 1
@@ -59,12 +48,23 @@ def bottlenecks(
             if dilated and stage >= 2 and not block:
                 stride, dilation = 1, 2 * dilation
             y = net.conv(x, width, 1)
-            y = net.conv(y, width, 3, stride=stride, groups=groups, dilation=dilation if block else before)
+            if sliced:
+                y = _slices(net, y, groups, stride)
+            else:
+                y = net.conv(y, width, 3, stride=stride, groups=groups, dilation=dilation if block else before)
             y = net.conv(y, 256 << stage, 1, act=False)
             skip = x if block else net.conv(x, 256 << stage, 1, stride=stride, act=False)
             x = net.add(y, skip, act=True)
         stages.append(x)
     return tuple(stages)
+
+
+def _slices(net: Builder, x: str, groups: int, stride: int) -> str:
+    """A grouped convolution in pieces; what follows it follows all pieces together."""
+    batch, channels, *space = net.shape(x)
+    narrow, folded = channels // groups, not net.granularity.normalization
+    parts = [net.copy(x, (batch, narrow, *space)) for _ in range(groups)]
+    return net.follow(net.concat(*(net.conv(y, narrow, 3, stride=stride, norm=folded, act=False) for y in parts)))
 
 
 def _stem(net: Builder, size: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.plan.builder import FOLDED, SEPARATE
+from controller.plan.builder import FOLDED, FOUR_STEPS, SEPARATE, Granularity
 from controller.plan.network import Kind
 from controller.plan.zoo import NAMES, network
 from controller.refusal import ModelError
@@ -12,11 +12,13 @@ from controller.refusal import ModelError
 # Parameters and millions of multiplications as torchvision's model pages list them (num_params, GFLOPS), but:
 # MobileNetV1 of its paper, table 6, exactly as Keras counts what it trains; Inception-v4 as timm counts it; FCN and
 # DeepLabV3 without the auxiliary classifier's 2,365,205; the Transformer is torch.nn.Transformer() as it comes.
-# What has no millions is published for another input.
+# GoogLeNet as it was trained has the parameters of Caffe's bvlc_googlenet. What has no millions is published for
+# another input.
 PUBLISHED = {
     "alexnet": (61_100_840, 714),
     "vgg16": (138_357_544, 15_470),
     "googlenet": (6_624_904, 1_498),
+    "googlenetoriginal": (6_998_552, None),
     "inceptionv3": (27_161_264 - 3_326_696, 5_713),
     "inceptionv4": (42_679_816, 12_280),
     "resnet18": (11_689_512, 1_814),
@@ -100,10 +102,17 @@ def test_bytes_follow_the_width(width: int) -> None:
     assert largest == 2_408_448 * width
 
 
-def test_branches_do_the_work_of_groups() -> None:
-    grouped, split = network("resnext50"), network("resnext50branches")
-    assert split.macs == grouped.macs
-    assert sum(one.kind is Kind.CONVOLUTION for one in split.operators) == 16 * 32 * 3 + 5
+@pytest.mark.parametrize("granularity", [FOLDED, SEPARATE])
+def test_slices_do_the_work_of_groups(granularity: Granularity) -> None:
+    grouped, split = (network(name, granularity=granularity) for name in ("resnext50", "resnext50slices"))
+    assert (split.macs, split.parameters) == (grouped.macs, grouped.parameters)
+    assert sum(one.kind is Kind.CONVOLUTION for one in split.operators) == 16 * (32 + 2) + 5
+
+
+def test_a_normalization_may_be_two_steps() -> None:
+    one, two = (network("mobilenetv1", granularity=granularity) for granularity in (SEPARATE, FOUR_STEPS))
+    assert one.parameters == two.parameters
+    assert len(two.operators) - len(one.operators) == 27
 
 
 def test_an_unknown_network_is_refused() -> None:
