@@ -1,0 +1,163 @@
+"""How often each part of the machine did what: the events that cost energy, counted from a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from sim.steps import Push, Spend, Take
+from spec.isa import Mode, Queue
+from spec.timing import CONSTANTS_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sim.machine import Run
+    from spec.config import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Events:
+    """Counts of a run that ended. A word is ``rows`` lanes, a row is ``cols`` sums.
+
+    Attributes
+    ----------
+    array_products
+        Products of the array: every processing element in every slot of a pass, padding and empty lanes too.
+    window_products, window_sums, window_maxima
+        Lanes that the window engine multiplied and added, added, compared; padding too.
+    requantized, added
+        Lanes that became an activation, and of those the ones with a residual added.
+    scratchpad_reads, scratchpad_writes
+        Words. Padding reads none.
+    translations
+        Accesses that went through a page table: those of the array, its weights, and post-processing.
+    sum_reads, sum_writes
+        Rows of the accumulator.
+    buffer_words
+        Words of pages on their way between DRAM and banks: each is written to a page buffer once, and read once.
+    dram_bytes, program_bytes
+        Bytes of the data port and of the program port.
+    front_end_cycles
+        Cycles in which the front end did something: its steps, without what it waited for.
+    instructions
+        Instructions taken.
+    """
+
+    array_products: int = 0
+    window_products: int = 0
+    window_sums: int = 0
+    window_maxima: int = 0
+    requantized: int = 0
+    added: int = 0
+    scratchpad_reads: int = 0
+    scratchpad_writes: int = 0
+    translations: int = 0
+    sum_reads: int = 0
+    sum_writes: int = 0
+    buffer_words: int = 0
+    dram_bytes: int = 0
+    program_bytes: int = 0
+    front_end_cycles: int = 0
+    instructions: int = 0
+
+
+def count_events(config: Config, run: Run) -> Events:
+    """Count what a run did, from its steps and its bursts."""
+    found: Counter[str] = Counter()
+    for step in run.steps:
+        if isinstance(step, Push):
+            _COUNTS[step.command.queue](config, step.command.work, found)
+        found["front_end_cycles"] += step.cycles if isinstance(step, Spend) else 1
+        found["instructions"] += isinstance(step, Take)
+    for burst in run.transactions:
+        found["program_bytes" if burst.kind == "P" else "dram_bytes"] += burst.beats * config.bus_bytes
+    return Events(**found)
+
+
+def _read(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:  # noqa: ARG001 (as the others)
+    found["buffer_words"] += config.page_words
+
+
+def _place(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:  # noqa: ARG001 (same)
+    found["scratchpad_writes"] += config.page_words
+
+
+def _take(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:  # noqa: ARG001 (same)
+    found["scratchpad_reads"] += config.page_words
+    found["buffer_words"] += config.page_words
+
+
+def _write(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
+    """Counted with the bursts and with TAKE."""
+
+
+def _weights(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
+    _access(found, reads=work["tiles"] * config.rows)
+
+
+def _array(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
+    passes, pixels = work["tiles"], work["pixels"]
+    _access(found, reads=_words_read(_shape(work), work["blocks"], passes))
+    found["array_products"] += passes * pixels * config.rows * config.cols
+    # The first pass of new sums writes them without a look at what was there.
+    found["sum_reads"] += (passes - work["first"]) * pixels
+    found["sum_writes"] += passes * pixels
+
+
+def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
+    rows, lanes = work["rows"], work["rows"] * config.cols
+    mode, taps = Mode(work["mode"]), work["kernel_h"] * work["kernel_w"]
+    reads = CONSTANTS_WORDS + work["tap_words"] + rows * work["residual"]
+    if mode is Mode.ARRAY:
+        found["sum_reads"] += rows
+    else:
+        reads += _words_read(_shape(work), 1, taps)
+        found[_LANES[mode]] += lanes * taps
+    _access(found, reads=reads, writes=rows)
+    found["requantized"] += lanes
+    found["added"] += lanes * work["residual"]
+
+
+_LANES = {Mode.DEPTHWISE: "window_products", Mode.SUM: "window_sums", Mode.MAX: "window_maxima"}
+_COUNTS = {
+    Queue.READ: _read, Queue.PLACE: _place, Queue.WEIGHTS: _weights, Queue.ARRAY: _array, Queue.POST: _post,
+    Queue.TAKE: _take, Queue.WRITE: _write,
+}  # fmt: skip
+
+
+def _access(found: Counter[str], *, reads: int, writes: int = 0) -> None:
+    """Words through a page table."""
+    found["scratchpad_reads"] += reads
+    found["scratchpad_writes"] += writes
+    found["translations"] += reads + writes
+
+
+#: For rows, then for columns: the first tap of the first output, outputs, their stride, taps, their dilation, inputs.
+_Axis = tuple[int, int, int, int, int, int]
+
+
+def _shape(work: Mapping[str, int]) -> tuple[_Axis, _Axis]:
+    rows = (work["y"], work["out_height"], work["stride_h"], work["kernel_h"], work["dilation_h"], work["height"])
+    columns = (work["x"], work["out_width"], work["stride_w"], work["kernel_w"], work["dilation_w"], work["width"])
+    return rows, columns
+
+
+@lru_cache(maxsize=4096)
+def _words_read(shape: tuple[_Axis, _Axis], blocks: int, passes: int) -> int:
+    """Words that are not padding in so many passes of a window's walk; it starts over at its end."""
+    rows, columns = (_inside(axis) for axis in shape)
+    taps = [row * column * blocks for row in rows for column in columns]
+    walks, left = divmod(passes, len(taps) * blocks)
+    whole, part = divmod(left, blocks)
+    return walks * sum(taps) + sum(taps[:whole]) + (taps[whole] // blocks * part if part else 0)
+
+
+def _inside(axis: _Axis) -> list[int]:
+    """For each tap, the outputs for which it meets an input."""
+    first, outputs, stride, taps, dilation, inputs = axis
+    return [
+        sum(0 <= first + output * stride + tap * dilation < inputs for output in range(outputs)) for tap in range(taps)
+    ]
