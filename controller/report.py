@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from controller.bounds import compute_cycles, infinite_scratchpad_cycles, memory_cycles
 from controller.inference import inexact
 from controller.run import Agreement
-from spec.isa import TensorClass
+from controller.traffic import traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,17 +16,7 @@ if TYPE_CHECKING:
     from controller.compiler import Compiled
     from controller.inference import Inference
     from controller.run import Difference, Trace
-    from spec.trace import Transaction
 
-_READ_CLASSES = {
-    TensorClass.WEIGHTS: "weights",
-    TensorClass.CONSTANTS: "constants",
-    TensorClass.INPUT: "input",
-    TensorClass.ACTIVATION: "activation_fill",
-    TensorClass.OUTPUT: "activation_fill",
-}
-_WRITE_CLASSES = {TensorClass.ACTIVATION: "activation_spill", TensorClass.OUTPUT: "output"}
-_CLASSES = ("program", "weights", "constants", "input", "activation_fill", "activation_spill", "output")
 _ENGINES = ("onnxruntime", "golden", "rtl")
 _CHECKS = ("outputs", "cycles", "commands", "transactions")
 
@@ -127,28 +117,6 @@ def _cycles(trace: Trace) -> int:
 def _bursts(trace: Trace) -> int:
     """All bursts, of data and of the program."""
     return len(trace.transactions)
-
-
-def traffic(compiled: Compiled, transactions: Sequence[Transaction]) -> dict[str, Any]:
-    """Bursts and bytes on the data port, and bytes by class; the program's, of its own port, are a class alone."""
-    config = compiled.config
-    starts = sorted((page * config.page_bytes, buffer) for buffer, page in compiled.placement.pages.items())
-    by_class = dict.fromkeys(_CLASSES, 0)
-    totals = {"read_bytes": 0, "write_bytes": 0, "read_bursts": 0, "write_bursts": 0}
-    kinds: dict[int, TensorClass] = {}
-    for start, buffer in starts:
-        for page in range(start // config.page_bytes, start // config.page_bytes + buffer.pages(config.page_words)):
-            kinds[page] = buffer.kind
-    for one in transactions:
-        size = one.beats * config.bus_bytes
-        if one.kind == "P":
-            by_class["program"] += size
-            continue
-        direction, classes = ("read", _READ_CLASSES) if one.kind == "R" else ("write", _WRITE_CLASSES)
-        totals[f"{direction}_bytes"] += size
-        totals[f"{direction}_bursts"] += 1
-        by_class[classes[kinds[one.address // config.page_bytes]]] += size
-    return {**totals, "by_class": by_class}
 
 
 def summary(data: dict[str, Any]) -> Iterator[str]:
