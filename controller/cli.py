@@ -22,6 +22,7 @@ from controller.files import write_whole
 from controller.inference import infer
 from controller.inputs import load_inputs, random_inputs, split_inputs
 from controller.listing import listing
+from controller.peak import peak_bytes
 from controller.plan.pack_command import pack_command
 from controller.read import read
 from controller.reference import Reference
@@ -30,6 +31,7 @@ from controller.report import Result, summary
 from controller.rtl import runner
 from controller.table import is_tabular, table
 from controller.zoo import ZOO, chosen
+from sim.energy import Table, load_table
 from spec.config import CONFIGS
 from spec.registers import Policy
 
@@ -45,6 +47,7 @@ _INPUTS = (
     "Float inputs by ONNX name, images first; N times the network's batch are N inferences. "
     "An array 'labels' may hold their classes."
 )
+_ENERGY = "Picojoules of each event, in the form of sim/energy.toml, which is taken if left out."
 _BATCH = "Images of one inference, where the model leaves that open; 1 if left out."
 _INFERENCES = (
     "Random inputs: how many inferences, each from the next seed; 1 if left out. --inputs: only the first so many."
@@ -88,6 +91,7 @@ def run(
     inferences: Annotated[int | None, typer.Option(min=1, help=_INFERENCES)] = None,
     json_file: Json = None,
     trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every command and burst.")] = None,
+    energy: Annotated[Path | None, typer.Option(metavar="FILE.toml", help=_ENERGY)] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a network and check it: against onnxruntime, and the RTL against the golden model."""
@@ -99,11 +103,12 @@ def run(
     seed = 1 if seed is None and inputs is None else seed
     arrays = None if inputs is None else load_inputs(inputs)
     machine = configured(config, settings or [])
+    costs = _energy_table(energy)
     on_rtl = None if engine is Engine.golden else runner()
     with display(quiet=quiet) as shown:
         started = perf_counter()
         compiled = _compiled(model, machine, batch, shown.say)
-        seconds = perf_counter() - started
+        seconds, peak = perf_counter() - started, peak_bytes()
         labels = None
         if arrays is None:
             given = [random_inputs(compiled.graph, (seed or 0) + number) for number in range(inferences or 1)]
@@ -112,7 +117,7 @@ def run(
         found = infer(
             compiled, given, Reference(model), golden=engine is not Engine.rtl, runner=on_rtl, display=shown
         )
-        result = Result(str(model), compiled, policy, engine.value, seed, found, labels, seconds)
+        result = Result(str(model), compiled, policy, engine.value, seed, found, labels, seconds, peak, costs)
         shown.say("bounds")
         data = result.data()
     if trace is not None:
@@ -225,6 +230,13 @@ def _fields(name: str) -> dict[str, Any]:
     own = {key: value for key, value in asdict(config).items() if key not in {"name", "memory"}}
     memory = {f"memory.{key}": value for key, value in asdict(config.memory).items()}
     return {**own, **memory, "hash": f"{config.hash:016x}"}
+
+
+def _energy_table(path: Path | None) -> Table:
+    try:
+        return load_table() if path is None else load_table(path)
+    except ValueError as error:
+        raise ModelError(str(error)) from None
 
 
 def _compiled(model: Path, machine: Config, batch: int | None, say: Callable[[str], None]) -> Compiled:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, infinite_scratchpad_cycles, memory_cycles
 from controller.inference import inexact
 from controller.run import Agreement
 from controller.traffic import traffic
+from controller.usage import sentence, usage
+from sim.energy import Table, energy, load_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +35,8 @@ class Result:
     inferences: list[Inference]
     labels: list[list[int]] | None = None
     compile_seconds: float = 0.0
+    compile_peak_bytes: int = 0
+    table: Table = field(default_factory=load_table)
 
     @property
     def differences(self) -> list[Difference]:
@@ -51,6 +55,7 @@ class Result:
         compiled, config = self.compiled, self.compiled.config
         first = self.inferences[0]
         reference = sum((one.reference for one in self.inferences), Agreement(0, 0, 0))
+        moved = traffic(compiled, first.ran.transactions)
         return {
             "model": self.model,
             "config": config.name,
@@ -61,7 +66,7 @@ class Result:
             "macs": compiled.macs,
             "cycles": _of_both(first, _cycles),
             "utilization": self._utilization(first),
-            "dram": traffic(compiled, first.ran.transactions),
+            "dram": moved,
             "match": self._match(self.inferences),
             "reference": {"engine": "onnxruntime", **asdict(reference)},
             "inferences": [self._inference(index) for index in range(len(self.inferences))],
@@ -72,14 +77,34 @@ class Result:
                 "infinite_scratchpad_cycles": infinite_scratchpad_cycles(compiled),
                 "no_management_cycles": first.golden.cycles if first.golden and self.policy == "none" else None,
             },
-            "energy_pj": {"total": None, "by_part": None},
+            "usage": self._usage(first, moved),
+            "energy_pj": self._energy(first),
             "seconds": {
                 "compile": self.compile_seconds,
                 "golden": sum(one.golden.seconds for one in self.inferences if one.golden) if first.golden else None,
                 "rtl_build": first.rtl.build_seconds if first.rtl else None,
                 "rtl_run": sum(one.rtl.seconds for one in self.inferences if one.rtl) if first.rtl else None,
             },
+            "peak_memory_bytes": {
+                "compile": self.compile_peak_bytes,
+                "golden": max(one.golden.peak_bytes for one in self.inferences if one.golden) if first.golden else None,
+                "rtl_build": first.rtl.build_peak_bytes if first.rtl else None,
+                "rtl_run": max(one.rtl.peak_bytes for one in self.inferences if one.rtl) if first.rtl else None,
+            },
         }
+
+    def _usage(self, one: Inference, moved: dict[str, Any]) -> dict[str, Any] | None:
+        """None if the golden model did not run: it counts."""
+        if one.golden is None or one.golden.activity is None:
+            return None
+        return usage(self.compiled.config, one.golden.cycles, one.golden.activity, moved)
+
+    def _energy(self, one: Inference) -> dict[str, Any]:
+        """Nulls likewise."""
+        if one.golden is None or one.golden.activity is None:
+            return {"total": None, "by_part": None}
+        parts = energy(self.compiled.config, one.golden.activity.events, self.table)
+        return {"total": sum(parts.values()), "by_part": parts}
 
     def _inference(self, index: int) -> dict[str, Any]:
         one = self.inferences[index]
@@ -119,6 +144,14 @@ def _bursts(trace: Trace) -> int:
     return len(trace.transactions)
 
 
+def _microjoules(parts: dict[str, float]) -> str:
+    """The total, and the parts that are a hundredth of it or more, the largest first."""
+    total = sum(parts.values())
+    large = sorted((part for part in parts if parts[part] >= total / 100), key=parts.__getitem__, reverse=True)
+    listed = ", ".join(f"{part.replace('_', ' ')} {100 * parts[part] / total:.0f} %" for part in large)
+    return f"{total / 1e6:,.1f} uJ ({listed})"
+
+
 def summary(data: dict[str, Any]) -> Iterator[str]:
     """Lines for people, from the keys of `run --json`."""
     yield f"{data['model']} on {data['config']}, policy {data['policy']}: {data['macs']:,} multiplications"
@@ -130,6 +163,10 @@ def summary(data: dict[str, Any]) -> Iterator[str]:
     yield f"  DRAM        {dram['read_bytes']:,} bytes read, {dram['write_bytes']:,} written"
     bounds = {name.removesuffix("_cycles"): value for name, value in data["bounds"].items() if value is not None}
     yield "  bounds      " + ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in bounds.items())
+    if data["usage"] is not None:
+        yield f"  binds       {sentence(data['usage'])}"
+    if data["energy_pj"]["total"] is not None:
+        yield f"  energy      {_microjoules(data['energy_pj']['by_part'])}"
     if data["match"]["outputs"] is not None:
         held = [f"{name} {'equal' if same else 'DIFFER'}" for name, same in data["match"].items()]
         yield f"  golden=rtl  {', '.join(held)}"

@@ -24,7 +24,7 @@ _MODULE, _FUNCTION = "tb.system", "run_rtl"
 
 @dataclass(frozen=True)
 class RtlRun:
-    """What the RTL showed: as the golden model's run, with DRAM afterwards and the seconds it took."""
+    """What the RTL showed: as the golden model's run, with DRAM afterwards, and the seconds and memory it took."""
 
     cycles: int
     commands: list[Command]
@@ -32,6 +32,8 @@ class RtlRun:
     dram: NDArray[np.uint8]
     build_seconds: float
     run_seconds: float
+    build_peak_bytes: int
+    run_peak_bytes: int
 
 
 class Runner(Protocol):
@@ -45,7 +47,7 @@ class Runner(Protocol):
 
         Each image holds page 0 at byte 0 and ends at or below the program; before each run comes a reset. The
         file `progress` is rewritten now and then with "RUN CYCLES": which run it is, and the cycles of all so far.
-        Results may be of any type with the members of `RtlRun`; the seconds of building are in the first.
+        Results may be of any type with the members of `RtlRun`; what building took is in the first.
         """
 
 

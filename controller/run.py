@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from controller.peak import peak_bytes
 from controller.quantized import as_onnx, evaluate, quantize_inputs
 from controller.refusal import CheckError
+from sim.events import count_events
 from sim.machine import Machine
 from spec.trace import Command, Transaction
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from controller.graph import Graph
     from controller.inputs import Floats
     from controller.rtl import Runner
+    from sim.events import Events
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,38 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Activity:
+    """What the parts of the machine did in a run: its counters, and the events that cost energy."""
+
+    counters: Mapping[str, int]
+    events: Events
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trace:
-    """What an engine showed, and the seconds it took; `build_seconds` is 0 where nothing is built."""
+    """What an engine showed, and what it took.
+
+    Parameters
+    ----------
+    cycles, commands, transactions, outputs
+        Of one run.
+    seconds, peak_bytes
+        What running took: time, and the most memory that a process of it had.
+    build_seconds, build_peak_bytes
+        What building took; 0 where nothing is built.
+    activity
+        What the golden model counted; None of the RTL.
+    """
 
     cycles: int
     commands: list[Command]
     transactions: list[Transaction]
     outputs: dict[str, NDArray[Any]]
     seconds: float
+    peak_bytes: int
     build_seconds: float = 0.0
+    build_peak_bytes: int = 0
+    activity: Activity | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +106,11 @@ def run_golden(compiled: Compiled, inputs: Floats) -> Trace:
     if run.cycles is None:
         where = f"{run.error.name} at {run.error_address:#x}"
         raise CheckError(f"{compiled.graph.name}: the golden model stops with {where}")
-    return Trace(run.cycles, run.commands, run.transactions, _outputs(compiled, dram), perf_counter() - started)
+    seconds = perf_counter() - started
+    return Trace(
+        cycles=run.cycles, commands=run.commands, transactions=run.transactions, outputs=_outputs(compiled, dram),
+        seconds=seconds, peak_bytes=peak_bytes(), activity=Activity(run.counters, count_events(compiled.config, run)),
+    )  # fmt: skip
 
 
 def run_rtl(
@@ -95,8 +125,9 @@ def run_rtl(
     for image, run in zip(images, runs, strict=True):
         after = np.frombuffer(bytes(run.dram[: len(image)]), np.uint8)
         traces.append(Trace(
-            run.cycles, list(run.commands), list(run.transactions), _outputs(compiled, after), run.run_seconds,
-            run.build_seconds,
+            cycles=run.cycles, commands=list(run.commands), transactions=list(run.transactions),
+            outputs=_outputs(compiled, after), seconds=run.run_seconds, peak_bytes=run.run_peak_bytes,
+            build_seconds=run.build_seconds, build_peak_bytes=run.build_peak_bytes,
         ))  # fmt: skip
     return traces
 

@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 import sys
+import tomllib
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -211,6 +212,18 @@ def _units() -> str:
     return _table(["hardware", "what it is", "model", "bench"], rows)
 
 
+def _energy() -> str:
+    """The figures of sim/energy.toml with their nodes and sources."""
+    content = tomllib.loads((ROOT / "sim/energy.toml").read_text())
+    rows = [[f"`{name}`", one["pj"], one["node"], one["source"]] for name, one in content["event"].items()]
+    memory = content["memory"]
+    for kind in ("read", "write"):
+        for size, cost in zip(memory["bytes"], memory[f"{kind}_pj"], strict=True):
+            what = f"{kind} of {memory['width_bits']} bits in {size // 1024} KiB"
+            rows.append([what, cost, memory["node"], memory["source"]])
+    return _table(["event", "pJ", "of", "source"], rows)
+
+
 def _targets() -> str:
     said = re.findall(r"^([a-z]+):[^#\n]*## (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     return _table(["command", "does"], ([f"`make {name}`", text] for name, text in said))
@@ -244,6 +257,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "units": _units,
     "targets": _targets,
     "digits": _digits,
+    "energy": _energy,
     **{f"word.{word.name}": word.table for word in (isa.HEADER, *isa.WORDS.values())},
     **{
         f"enum.{kind.__name__}": partial(_enumeration, kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -159,4 +160,6 @@ async def runs_the_jobs(dut: Any) -> None:
             await strobe(dut, "dump")
         if finished:
             await write(dut, "CONTROL", 2)
-        (folder / f"{index}.json").write_text(json.dumps({"finished": finished, "registers": registers}))
+        peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+        state = {"finished": finished, "registers": registers, "peak_bytes": peak_bytes}
+        (folder / f"{index}.json").write_text(json.dumps(state))

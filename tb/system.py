@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field, replace
@@ -95,6 +96,8 @@ class Observed:
         Every readable register after the run.
     dram
         The dumped bytes.
+    peak_bytes
+        The most memory that the simulator has had.
     """
 
     finished: bool
@@ -102,6 +105,7 @@ class Observed:
     transactions: list[Transaction]
     registers: dict[str, int]
     dram: bytes
+    peak_bytes: int
 
     @property
     def cycles(self) -> int:
@@ -116,7 +120,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class RtlRun:
-    """What the RTL showed of a program, with DRAM afterwards and the seconds it took."""
+    """What the RTL showed of a program, with DRAM afterwards, and the seconds and memory it took."""
 
     cycles: int
     commands: list[Command]
@@ -124,6 +128,8 @@ class RtlRun:
     dram: np.ndarray
     build_seconds: float
     run_seconds: float
+    build_peak_bytes: int
+    run_peak_bytes: int
 
 
 @lru_cache(maxsize=64)
@@ -211,7 +217,8 @@ def run_rtl(
     Returns
     -------
     list[RtlRun]
-        A run for each image. The first has the seconds of building; those of running are shared out evenly.
+        A run for each image. The first has what building took: the seconds, and the memory of its largest process, both
+        0 where it had been built before. The seconds of running are shared out evenly.
 
     Raises
     ------
@@ -233,6 +240,7 @@ def run_rtl(
     began = time.monotonic()
     simulator(config, size)
     build_seconds = time.monotonic() - began
+    build_peak_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
     observed, results = observe(config, jobs, memory_bytes=size, progress=progress)
     runs = []
     for index, seen in enumerate(observed):
@@ -243,9 +251,9 @@ def run_rtl(
             raise BenchError(f"run {index + 1} must finish the program: {sentence}")
         runs.append(RtlRun(
             seen.cycles, seen.commands, seen.transactions, np.frombuffer(seen.dram, np.uint8), build_seconds,
-            results.seconds / len(jobs),
+            results.seconds / len(jobs), build_peak_bytes, seen.peak_bytes,
         ))  # fmt: skip
-        build_seconds = 0.0
+        build_seconds, build_peak_bytes = 0.0, 0
     return runs
 
 
@@ -258,6 +266,7 @@ def _observed(folder: Path, index: int, job: Job) -> Observed:
         _transactions(folder / f"{index}.transactions"),
         state["registers"],
         dump.read_bytes() if job.dump_bytes else b"",
+        state["peak_bytes"],
     )
 
 

@@ -21,6 +21,7 @@ from controller.reference import Reference
 from controller.rtl import RtlRun
 from controller.run import first_record_difference, run_golden
 from controller.zoo import ZOO
+from sim.energy import TABLE
 from sim.machine import Machine
 from spec.config import CONFIGS, Config
 from tb.build import BenchError, BuildError
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 KEYS = {
     "model", "config", "config_hash", "policy", "engine", "seed", "macs", "cycles", "utilization", "dram", "match",
-    "reference", "bounds", "energy_pj", "seconds",
+    "reference", "bounds", "energy_pj", "seconds", "inferences", "inexact", "usage", "peak_memory_bytes",
 }  # fmt: skip
 Pinfold = "Callable[..., tuple[int, str, str]]"
 
@@ -80,12 +81,30 @@ def test_json_has_exactly_the_promised_keys(pinfold: Any, model: Path, tmp_path:
     moved = sum(size for name, size in data["dram"]["by_class"].items() if name != "program")
     assert moved == data["dram"]["read_bytes"] + data["dram"]["write_bytes"]
     assert data["utilization"] == data["macs"] / (16 * data["cycles"]["golden"])
+    assert data["energy_pj"]["total"] == pytest.approx(sum(data["energy_pj"]["by_part"].values()))
+    assert min(data["energy_pj"]["by_part"].values()) >= 0
+    for name in ("seconds", "peak_memory_bytes"):
+        assert [key for key, value in data[name].items() if value is None] == ["rtl_build", "rtl_run"]
+        assert data[name]["compile"] > 0
+        assert data[name]["golden"] > 0
     file = tmp_path / "deep" / "result.json"
     status, out, _ = pinfold("run", model, "--config", "tiny", "--seed", 3, "--json", file, "--quiet")
     assert (status, out) == (0, "")
     again = json.loads(file.read_text())
-    assert {**again, "seconds": None} == {**data, "seconds": None}
+    took = {"seconds": None, "peak_memory_bytes": None}
+    assert {**again, **took} == {**data, **took}
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_energy_is_by_the_table_that_is_given(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """Bytes of DRAM at twice the price; everything else as it was."""
+    table = tmp_path / "mine.toml"
+    table.write_text(TABLE.read_text().replace("pj = 64", "pj = 128"))
+    ours, mine = (
+        json.loads(pinfold("run", model, "--config", "tiny", "--json", "-", *more)[1])["energy_pj"]["by_part"]
+        for more in ((), ("--energy", table))
+    )
+    assert mine == {**ours, "dram": 2 * ours["dram"]}
 
 
 @pytest.mark.parametrize(("batch", "inferences"), [(3, 2), (2, 3), (1, 6), (None, 6)])
@@ -160,6 +179,7 @@ REFUSALS: dict[str, tuple[Callable[[Path, Path], list[object]], str]] = {
     "setting": (lambda m, _d: [m, "--set", "banks"], "--set must be KEY=VALUE"),
     "toml": (lambda m, d: [m, "--config", _written(d / "a.toml", b"= 3")], "this is not TOML"),
     "policy": (lambda m, _d: [m, "--policy", "lru"], "policy must be one of none, not 'lru'"),
+    "energy": (lambda m, d: [m, "--energy", _written(d / "e.toml", b"")], "e.toml: there is no event.int8_multiply.pj"),
     "engine": (lambda m, _d: [m, "--engine", "quantum"], "quantum"),
     "option": (lambda m, _d: [m, "--nonsense"], "--nonsense"),
     "two inputs": (lambda m, d: [m, "--seed", 1, "--inputs", d / "x.npz"], "must not both be given"),
@@ -219,7 +239,7 @@ def _fake_runner(change: Callable[[RtlRun], RtlRun]) -> Callable[..., list[RtlRu
             found = Machine(config).run(program, memory, address=program_address)
             assert found.cycles
             after = np.frombuffer(memory, np.uint8)
-            runs.append(RtlRun(found.cycles, found.commands, found.transactions, after, 0.5, 0.25))
+            runs.append(RtlRun(found.cycles, found.commands, found.transactions, after, 0.5, 0.25, 1 << 30, 1 << 20))
         return [*runs[:-1], change(runs[-1])]
 
     return run
