@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
     from controller.layout import Buffer
     from controller.operators import Operator
+    from controller.trial import Trials
     from spec.config import Config
 
 _MOST_BLOCKS, _MOST_TILE_WORDS = 4095, (1 << 20) - 1
 
 
-def tile_array(operator: Operator, index: int, config: Config, constants: Buffer, base: int) -> Tiled:
+def tile_array(operator: Operator, index: int, trials: Trials, constants: Buffer, base: int) -> Tiled:
     """The cheapest commands on the array; parameters and errors as for `controller.tile.tile`."""
+    config = trials.config
     tiler = ArrayTiler(operator, index, config, constants, base)
     cuts: dict[str, Cut] = {}
 
@@ -46,7 +48,7 @@ def tile_array(operator: Operator, index: int, config: Config, constants: Buffer
                 yield Candidate(cost, choice, partial(tiler.commands, cut))
 
     smallest = Cut(1, 1, (1, 1, 1), tiler.outputs)
-    best, commands = cheapest(operator, config, candidates(), partial(tiler.commands, smallest))
+    best, commands = cheapest(operator, trials, candidates(), partial(tiler.commands, smallest))
     return Tiled(operator, tuple(commands), tiler.weights, tiler.words(cuts[best.choice]), best.choice, best.cost)
 
 

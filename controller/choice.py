@@ -1,4 +1,4 @@
-"""Choosing among cuts: candidates by cost, the first whose commands fit, the sentence where none does."""
+"""Choosing among cuts: the estimate picks finalists that fit, trials decide; the sentence where none fits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from controller.geometry import Tile
     from controller.layout import Buffer, Bytes
     from controller.operators import Operator
+    from controller.trial import Trials
     from spec.config import Config
 
 #: What the fields of COMPUTE and KERNEL hold.
@@ -47,6 +48,10 @@ class Tiled:
     estimate: float
 
 
+#: No cut that is estimated to take so many times the cycles of the cheapest was ever the fastest.
+_HOPELESS = 1.4
+
+
 class DoesNotFitError(ModelError):
     """No cut of an operator fits the scratchpad."""
 
@@ -61,14 +66,27 @@ class Candidate:
 
 
 def cheapest(
-    operator: Operator, config: Config, candidates: Iterator[Candidate], smallest: Callable[[], list[Command]]
+    operator: Operator, trials: Trials, candidates: Iterator[Candidate], smallest: Callable[[], list[Command]]
 ) -> tuple[Candidate, list[Command]]:
-    """The cheapest candidate whose commands all fit, as the front end counts pages."""
+    """The candidate that takes the fewest cycles, of the first few by estimate whose commands all fit.
+
+    Commands fit if the pages that each names do, as the front end counts pages. Among equals the estimate decides.
+    """
+    config = trials.config
+    finalists: list[tuple[Candidate, list[Command]]] = []
     for candidate in sorted(candidates, key=lambda one: one.cost):
+        if finalists and candidate.cost > _HOPELESS * finalists[0][0].cost:
+            break
         commands = candidate.build()
         if all(count_pages(one.operands.values(), config.page_words) <= config.frames for one in commands):
-            return candidate, commands
-    raise DoesNotFitError(_does_not_fit(operator, config, smallest()))
+            finalists.append((candidate, commands))
+            if len(finalists) == trials.finalists:
+                break
+    if not finalists:
+        raise DoesNotFitError(_does_not_fit(operator, config, smallest()))
+    if len(finalists) == 1:
+        return finalists[0]
+    return min(finalists, key=lambda one: trials.cycles(operator, one[0].choice, one[1]))
 
 
 def _does_not_fit(operator: Operator, config: Config, commands: Sequence[Command]) -> str:

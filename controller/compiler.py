@@ -13,6 +13,7 @@ from controller.layout import Buffer, Bytes, View, pack_map, unpack_map
 from controller.packing import Packing, pack_inputs
 from controller.place import Placement, place
 from controller.tile import tile
+from controller.trial import Trials
 from controller.window_tiles import constants_table, constants_words
 from spec.isa import TensorClass
 from spec.program import Instruction, assemble
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.choice import Tiled
+    from controller.commands import Command
     from controller.graph import Graph
     from spec.config import Config
 
 _ALIGNMENT = 4096
+#: Cuts of an operator that the golden model tries.
+FINALISTS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +100,7 @@ class Compiled:
 
 
 def compile_graph(
-    graph: Graph, config: Config, *, progress: Callable[[str], None] | None = None
+    graph: Graph, config: Config, *, progress: Callable[[str], None] | None = None, finalists: int = FINALISTS
 ) -> Compiled:
     """Compile a graph for a machine.
 
@@ -106,6 +110,8 @@ def compile_graph(
         The network and the machine.
     progress
         Called with the name of each operator before it is cut.
+    finalists
+        Cuts of an operator that the golden model tries; 1: the estimate alone decides.
 
     Raises
     ------
@@ -117,13 +123,23 @@ def compile_graph(
     page = config.page_words
     sizes = [-(-constants_words(operator) // page) * page for operator in arrangement.operators]
     constants = Buffer("constants", TensorClass.CONSTANTS, sum(sizes))
-    tiled = []
-    for index, operator in enumerate(arrangement.operators):
-        if progress:
-            progress(operator.name)
-        tiled.append(tile(operator, index, config, constants, sum(sizes[:index])))
-    buffers = [buffer for buffer in _buffers(constants, tiled, arrangement.views) if buffer.words]
-    commands = [command for one in tiled for command in one.commands]
+
+    def cut(trials: Trials) -> list[Tiled]:
+        found = []
+        for index, operator in enumerate(arrangement.operators):
+            if progress:
+                progress(operator.name)
+            found.append(tile(operator, index, trials, constants, sum(sizes[:index])))
+        return found
+
+    def parts(tiled: list[Tiled]) -> tuple[list[Buffer], list[Command]]:
+        buffers = [buffer for buffer in _buffers(constants, tiled, arrangement.views) if buffer.words]
+        return buffers, [command for one in tiled for command in one.commands]
+
+    # Where the ends of operators count for much, the estimate may know better than trials of each alone.
+    several = [cut(Trials(config, some)) for some in sorted({1, finalists})]
+    tiled = min(several, key=lambda one: Trials(config, 1).run(*parts(one))) if len(several) > 1 else several[0]
+    buffers, commands = parts(tiled)
     placement = place(buffers, commands, config)
     instructions = emit(commands, placement, config)
     compiled = Compiled(

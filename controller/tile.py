@@ -1,4 +1,4 @@
-"""Cuts every operator into COMPUTE commands: tries tiles and orders, takes the cheapest whose commands all fit."""
+"""Cuts every operator into COMPUTE commands: tries tiles and orders, takes the fastest whose commands all fit."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from spec.isa import Mode
 if TYPE_CHECKING:
     from controller.layout import Buffer
     from controller.operators import Operator
-    from spec.config import Config
+    from controller.trial import Trials
 
 
-def tile(operator: Operator, index: int, config: Config, constants: Buffer, base: int) -> Tiled:
-    """The cheapest commands of an operator.
+def tile(operator: Operator, index: int, trials: Trials, constants: Buffer, base: int) -> Tiled:
+    """The fastest commands of an operator.
 
     Parameters
     ----------
     operator, index
         The operator and its number in the program.
-    config
-        The machine.
+    trials
+        Of the machine.
     constants, base
         The buffer with all tables of constants, and the word where this operator's begin.
 
@@ -37,16 +37,16 @@ def tile(operator: Operator, index: int, config: Config, constants: Buffer, base
     """
     operator = _folded(operator)
     if operator.mode is Mode.ARRAY:
-        return tile_array(operator, index, config, constants, base)
+        return tile_array(operator, index, trials, constants, base)
     try:
-        return tile_window(operator, index, config, constants, base)
+        return tile_window(operator, index, trials, constants, base)
     except DoesNotFitError:
         if operator.mode is Mode.MAX or len(operator.forms) > 1:
             raise
         ones = np.ones((operator.source.channels, 1, *operator.kernel), np.int8)
         weights = operator.weights if operator.weights is not None else ones
         moved = replace(operator, mode=Mode.ARRAY, weights=weights, groups=operator.source.channels)
-        return tile_array(moved, index, config, constants, base)
+        return tile_array(moved, index, trials, constants, base)
 
 
 def _folded(operator: Operator) -> Operator:

@@ -27,16 +27,18 @@ if TYPE_CHECKING:
 
     from controller.layout import Buffer
     from controller.operators import Operator
+    from controller.trial import Trials
     from spec.config import Config
 
 
-def tile_window(operator: Operator, index: int, config: Config, constants: Buffer, base: int) -> Tiled:
+def tile_window(operator: Operator, index: int, trials: Trials, constants: Buffer, base: int) -> Tiled:
     """The cheapest commands on the window engine; parameters and errors as for `controller.tile.tile`."""
     if max(operator.kernel) > LARGEST_KERNEL or max(operator.dilations) > LARGEST_DILATION:
         raise DoesNotFitError(
             f"{operator.name} does not fit: its kernel {operator.kernel} must be at most {LARGEST_KERNEL} each way "
             f"and its dilation {operator.dilations} at most {LARGEST_DILATION}"
         )
+    config = trials.config
     tiler = WindowTiler(operator, index, config, constants, base)
     result = operator.result
     widest = 1 if operator.strides[1] > LARGEST_STRIDE else min(result.width, WIDEST)
@@ -53,7 +55,7 @@ def tile_window(operator: Operator, index: int, config: Config, constants: Buffe
             if fits:
                 return
 
-    best, commands = cheapest(operator, config, candidates(), partial(tiler.commands, (1, 1)))
+    best, commands = cheapest(operator, trials, candidates(), partial(tiler.commands, (1, 1)))
     return Tiled(operator, tuple(commands), tiler.weights, tiler.words(), best.choice, best.cost)
 
 
