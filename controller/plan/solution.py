@@ -30,7 +30,11 @@ class Step:
     addresses
         On a contiguous scratchpad the first byte of each resident map.
     rows
-        Rows of the last result in a tile of a fused group; 0 for maps that are run whole.
+        Rows of the last result in a band; 0 for a single operator that is run whole.
+    cached
+        Whether rows that two bands share are kept between them; else they are read and computed again.
+    held
+        Whether the weights stay while all bands run; else each band reads them again.
     """
 
     operators: tuple[int, ...]
@@ -40,6 +44,8 @@ class Step:
     replaces: tuple[tuple[str, str], ...] = ()
     addresses: tuple[tuple[str, int], ...] = ()
     rows: int = 0
+    cached: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,5 +76,6 @@ class Plan:
             one: dict[str, Any] = {"operators": [network.operators[place].name for place in step.operators]}
             one |= {key: sorted(getattr(step, key)) for key in ("resident", "fetched", "stored")}
             one |= {"replaces": dict(step.replaces), "addresses": dict(step.addresses), "rows": step.rows}
+            one |= {"cached": step.cached, "held": step.held}
             steps.append(one)
         return {"network": self.network, "method": self.method, "capacity": self.capacity, "steps": steps}

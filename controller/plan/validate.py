@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from controller.plan.bands import Group, GroupError
 from controller.plan.machine import Machine, Work, weights_read
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-    from controller.plan.network import Network, Operator
+    from controller.plan.bands import Tiling
+    from controller.plan.network import Network
     from controller.plan.solution import Plan, Step
 
 
@@ -24,7 +26,8 @@ def replay(network: Network, plan: Plan, machine: Machine) -> tuple[Work, ...]:
     ------
     PlanError
         If an operator runs twice, never, or too early; an operand is neither resident nor in DRAM; a map is resident
-        that nothing has brought; a map is needed after it was given up; or the scratchpad is too small.
+        that nothing has brought; a map is needed after it was given up; the operators of a step cannot be run
+        together; or the scratchpad is too small.
     """
     state = _State(network, plan, machine)
     work = tuple(state.run(number, step) for number, step in enumerate(plan.steps))
@@ -44,18 +47,47 @@ class _State:
         self.ran: set[int] = set()
 
     def run(self, number: int, step: Step) -> Work:
-        operator = self._order(number, step)
-        results = set(operator.outputs)
-        self._sources(number, step, results)
-        streamed = self._operands(number, step, operator)
-        self._room(number, step, operator)
-        self.made |= results
+        self._order(number, step)
+        if step.rows:
+            group, inner = self._group(number, step)
+            sources, results = set(group.sources), {group.result}
+            tiling = group.tiling(step.rows, cached=step.cached)
+        else:
+            operator, inner, tiling = self.network.operators[step.operators[0]], set(), None
+            sources, results = set(operator.inputs), set(operator.outputs)
+        self._origins(number, step, results)
+        streamed = self._operands(number, step, sources, results)
+        self._room(number, step, sources, results, self._buffers(step, streamed, results, tiling))
+        self.made |= results | inner
         self.dram |= step.stored
         self.resident = step.resident
-        return Work(
-            operator.macs, operator.operations, weights_read(self.network, operator),
-            self._bytes(streamed | step.fetched), self._bytes(step.stored),
-        )  # fmt: skip
+        return self._work(step, streamed, tiling)
+
+    def _work(self, step: Step, streamed: set[str], tiling: Tiling | None) -> Work:
+        operators = [self.network.operators[place] for place in step.operators]
+        weights = sum(weights_read(self.network, one) for one in operators)
+        fetched, written = self._bytes(step.fetched), self._bytes(step.stored)
+        if tiling is None:
+            [one] = operators
+            return Work(one.macs, one.operations, weights, fetched + self._bytes(streamed), written)
+        read = fetched + sum(tiling.read[name] for name in streamed)
+        return Work(tiling.macs, tiling.operations, weights * (1 if step.held else tiling.tiles), read, written)
+
+    def _buffers(self, step: Step, streamed: set[str], results: set[str], tiling: Tiling | None) -> int:
+        """Bytes for bands of maps that come and go meanwhile, and for weights that are held."""
+        if tiling is None:
+            return 0
+        outside = streamed | (results - step.resident)
+        held = sum(self.network.weight_bytes(self.network.operators[place]) for place in step.operators)
+        return tiling.inner + tiling.copies * sum(tiling.bands[name] for name in outside) + (held if step.held else 0)
+
+    def _group(self, number: int, step: Step) -> tuple[Group, set[str]]:
+        """Operators that can run band by band together, and the maps that never exist whole."""
+        try:
+            group = Group(self.network, step.operators)
+        except GroupError as error:
+            raise PlanError(f"step {number}: {error}") from None
+        return group, {name for one in group.operators[:-1] for name in one.outputs}
 
     def end(self) -> None:
         missing = len(self.network.operators) - len(self.ran)
@@ -65,20 +97,23 @@ class _State:
             if name not in self.dram:
                 raise PlanError(f"{self.plan.network}: the result {name} never reaches DRAM")
 
-    def _order(self, number: int, step: Step) -> Operator:
-        [place] = step.operators
-        if not 0 <= place < len(self.network.operators):
-            raise PlanError(f"step {number}: there is no operator {place}")
-        operator = self.network.operators[place]
-        if place in self.ran:
-            raise PlanError(f"step {number}: {operator.name} runs a second time")
-        self.ran.add(place)
-        early = set(operator.inputs) - self.made
-        if early:
-            raise PlanError(f"step {number}: {operator.name} reads {min(early)}, which nothing has made yet")
-        return operator
+    def _order(self, number: int, step: Step) -> None:
+        if len(step.operators) != 1 and not (step.operators and step.rows):
+            raise PlanError(f"step {number}: several operators run together only in bands of rows")
+        made = set(self.made)
+        for place in step.operators:
+            if not 0 <= place < len(self.network.operators):
+                raise PlanError(f"step {number}: there is no operator {place}")
+            operator = self.network.operators[place]
+            if place in self.ran:
+                raise PlanError(f"step {number}: {operator.name} runs a second time")
+            early = set(operator.inputs) - made
+            if early:
+                raise PlanError(f"step {number}: {operator.name} reads {min(early)}, which nothing has made yet")
+            self.ran.add(place)
+            made |= set(operator.outputs)
 
-    def _sources(self, number: int, step: Step, results: set[str]) -> None:
+    def _origins(self, number: int, step: Step, results: set[str]) -> None:
         """Every map that is resident, fetched or stored has been somewhere before."""
         absent = step.fetched - self.dram
         if absent:
@@ -93,31 +128,31 @@ class _State:
         if lost:
             raise PlanError(f"step {number}: {min(lost)} is stored, but the scratchpad does not hold it")
 
-    def _operands(self, number: int, step: Step, operator: Operator) -> set[str]:
-        """The inputs that come from DRAM as the operator runs."""
-        outside = set(operator.inputs) - step.resident
+    def _operands(self, number: int, step: Step, sources: set[str], results: set[str]) -> set[str]:
+        """The inputs that come from DRAM as the operators run."""
+        outside = sources - step.resident
         kept = step.stored if self.machine.streams else frozenset()
         for name in sorted(outside):
             if not self.machine.streams or name not in self.dram:
-                raise PlanError(f"step {number}: {operator.name} needs {name}, which is not resident")
-        for name in operator.outputs:
+                raise PlanError(f"step {number}: {name} is needed, but is not resident")
+        for name in sorted(results):
             if name not in step.resident | kept:
                 raise PlanError(f"step {number}: the result {name} is neither resident nor stored")
         return outside
 
-    def _room(self, number: int, step: Step, operator: Operator) -> None:
+    def _room(self, number: int, step: Step, sources: set[str], results: set[str], buffers: int) -> None:
         """The scratchpad holds what it should, each map in a place of its own unless it replaces one that ends."""
         shared = 0
         for new, old in step.replaces:
             following = self.plan.steps[number + 1].resident if number + 1 < len(self.plan.steps) else frozenset()
-            if new not in operator.outputs or old not in operator.inputs or old in following:
+            if new not in results or old not in sources or old in following:
                 raise PlanError(f"step {number}: {new} cannot replace {old}")
             shared += min(self.network.tensor[new].bytes, self.network.tensor[old].bytes)
         if len({old for _, old in step.replaces}) < len(step.replaces):
             raise PlanError(f"step {number}: two results replace one map")
-        needed = self._bytes(step.resident) - shared
+        needed = self._bytes(step.resident) - shared + buffers
         if needed > self.machine.capacity:
-            raise PlanError(f"step {number}: {needed} bytes are resident in {self.machine.capacity}")
+            raise PlanError(f"step {number}: {needed} bytes are needed in {self.machine.capacity}")
         if step.addresses:
             self._places(number, step)
 

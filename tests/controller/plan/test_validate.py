@@ -71,7 +71,7 @@ def test_a_step_takes_the_longer_of_work_and_transfer() -> None:
         (1, {"operators": (7,)}, "step 1: there is no operator 7"),
         (0, {"resident": frozenset()}, "step 0: the result m1 is neither resident nor stored"),
         (0, {"resident": frozenset(), "stored": frozenset({"m1"})}, "step 1: m1 is resident, but nothing has brought"),
-        (1, {"resident": frozenset()}, "step 1: o1 needs m1, which is not resident"),
+        (1, {"resident": frozenset()}, "step 1: m1 is needed, but is not resident"),
         (1, {"fetched": frozenset({"m1"})}, "step 1: m1 is fetched, but DRAM does not hold it"),
         (0, {"fetched": frozenset({"m0"})}, "step 0: m0 is fetched, but is not resident"),
         (0, {"stored": frozenset({"m2"})}, "step 0: m2 is stored, but the scratchpad does not hold it"),
@@ -110,7 +110,7 @@ def test_places_are_kept_apart(number: int, places: dict[str, int], sentence: st
 
 
 def test_without_streaming_operands_are_resident() -> None:
-    with pytest.raises(PlanError, match="step 0: o0 needs m0, which is not resident"):
+    with pytest.raises(PlanError, match="step 0: m0 is needed, but is not resident"):
         replay(chain(4, 6, 2), kept(), STILL)
 
 
@@ -141,7 +141,7 @@ def test_capacity_is_exact(network: Network, capacity: int) -> None:
     needed = peak(network, found)
     assert needed <= capacity
     if needed:
-        with pytest.raises(PlanError, match=rf"bytes are resident in {needed - 1}"):
+        with pytest.raises(PlanError, match=rf"bytes are needed in {needed - 1}"):
             replay(network, found, replace(EVEN, capacity=needed - 1))
 
 
