@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
@@ -47,7 +48,7 @@ class TerminalDisplay(Display):
 
     @contextmanager
     def watch(self, expected: Sequence[int | None]) -> Iterator[Path | None]:
-        """Show cycles done, and cycles a second, while the simulation runs."""
+        """Show cycles done, cycles a second, and the time left where all cycles are known, while it runs."""
         self.say(f"RTL: {'1 run' if len(expected) == 1 else f'{len(expected)} runs'}; the first time it is built")
         ended = Event()
         with TemporaryDirectory() as folder:
@@ -72,6 +73,8 @@ class TerminalDisplay(Display):
             run, done = map(int, words)
             speed = done / (monotonic() - began)
             text = f"RTL: run {run + 1} of {len(expected)}, {done:,} cycles, {speed:,.0f} cycles/s"
+            if total is not None and done:
+                text += f", {timedelta(seconds=round(max(total - done, 0) / speed))} left"
             self._progress.update(self._task, description=text, total=total, completed=done)
 
 
