@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak byte results docs clean
+.PHONY: help setup test sim lint soak fuzz byte results docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -26,6 +26,10 @@ lint: setup ## ruff and mypy
 
 soak: setup ## N random cases of every soak test, from SEED
 	$(PYTEST) -m soak tests tb
+
+fuzz: N = 2000
+fuzz: setup ## N damaged files of every kind, from SEED: models, programs, inputs, configurations
+	$(PYTEST) -m fuzz tests
 
 byte: setup ## follow one activation from the ONNX tensor to the output
 	.venv/bin/python -m controller.byte docs/data/digits.onnx docs/one-byte.md

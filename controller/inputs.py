@@ -39,7 +39,7 @@ def load_inputs(path: Path) -> dict[str, NDArray[Any]]:
         If it is missing, broken, or holds anything but numbers.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = {name: np.asarray(arrays[name]) for name in arrays.files}
     except FileNotFoundError:
         raise ModelError(f"{path}: there is no such file") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controller.attributes import number, whole
 from controller.graph import Addition, Concatenation, Convolution, Requantize, Shape, Tensor
 from controller.numerics import addition_constants
 from controller.pooling import average_pool, global_average_pool, max_pool
@@ -32,7 +33,7 @@ def lower_convolution(names: Names, node: SourceNode) -> Unfinished:
     weights = names.quantized_constant(node, 1)
     if weights is None or weights.values.ndim != 4:
         raise names.source.refuse(node, "must have quantized constant weights of 4 dimensions")
-    groups = int(node.attributes.get("group", 1))
+    groups = whole(names.source, node, "group", 1, least=1)
     outputs, per_group, height, width = weights.values.shape
     if per_group * groups != here.tensor.shape[1] or outputs % groups:
         raise names.source.refuse(
@@ -46,10 +47,10 @@ def lower_convolution(names: Names, node: SourceNode) -> Unfinished:
 
 def lower_gemm(names: Names, node: SourceNode) -> Unfinished:
     """Gemm with constant weights: a convolution whose kernel is the whole map."""
-    alpha, beta = (float(node.attributes.get(factor, 1.0)) for factor in ("alpha", "beta"))
-    if alpha != 1 or beta != 1 or node.attributes.get("transA", 0):
+    alpha, beta = (number(names.source, node, factor, 1.0) for factor in ("alpha", "beta"))
+    if alpha != 1 or beta != 1 or whole(names.source, node, "transA", 0):
         raise names.source.refuse(node, "must have alpha 1, beta 1 and transA 0")
-    return _matrix(names, node, transposed=bool(node.attributes.get("transB", 0)))
+    return _matrix(names, node, transposed=bool(whole(names.source, node, "transB", 0)))
 
 
 def lower_matmul(names: Names, node: SourceNode) -> Unfinished:
@@ -150,8 +151,9 @@ def lower_concat(names: Names, node: SourceNode) -> Unfinished:
     """Concat along channels; operands may have scales of their own."""
     maps = [names.map_of(node, index) for index in range(len(node.inputs))]
     rank = maps[0].rank
-    if int(node.attributes["axis"]) % rank != 1:
-        raise names.source.refuse(node, f"must be along channels (axis 1), not axis {node.attributes['axis']}")
+    axis = whole(names.source, node, "axis", 0)
+    if axis not in {1, 1 - rank}:
+        raise names.source.refuse(node, f"must be along channels (axis 1), not axis {axis}")
     batch, _, height, width = maps[0].tensor.shape
     if any((one.tensor.shape[0], *one.tensor.shape[2:]) != (batch, height, width) for one in maps):
         raise names.source.refuse(node, "must have operands of one height and width")
@@ -173,7 +175,7 @@ def lower_flatten(names: Names, node: SourceNode) -> Map:
     batch, channels, height, width = here.tensor.shape
     inner = channels * height * width
     if node.kind == "Flatten":
-        flattens = int(node.attributes.get("axis", 1)) in {1, 1 - here.rank}
+        flattens = whole(names.source, node, "axis", 1) in {1, 1 - here.rank}
     elif node.kind == "Reshape":
         target = names.number(node, 1)
         sides = [] if target is None else [int(side) for side in target.reshape(-1)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controller.attributes import whole, wholes
 from controller.graph import Pool, Requantize, SequentialAverage, Tensor
 from controller.numerics import average_results, matching_scale
 from controller.rescale import rescaling
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
     from controller.source import SourceNode
 
+#: Windows of more values than this are taken for ones whose float sum depends on the order; proving the opposite takes
+#: time that grows with the square.
+_MOST_TAPS = 256
+
 
 def max_pool(names: Names, node: SourceNode) -> Unfinished:
     """MaxPool: padding never wins, because the lowest integer fills it."""
     here = names.map_of(node)
     source = here.tensor
     window = window_of(names.source, node, source)
+    _taps(names, node, source, window)
 
     def build(result: Tensor, _low: float, _high: float) -> Pool:
         return Pool(
@@ -49,12 +55,12 @@ def average_pool(names: Names, node: SourceNode) -> Unfinished:
     window = window_of(names.source, node, source)
     if window.dilations != (1, 1):
         raise names.source.refuse(node, f"must have dilations 1, not {window.dilations}")
-    given = tuple(int(side) for side in node.attributes.get("pads", (0, 0, 0, 0)))
+    given = wholes(names.source, node, "pads", (0, 0, 0, 0), least=0)
     if window.kernel == source.shape[2:] and not any(given) and not any(window.pads):
         return _whole_average(node, source, here.rank, window)
-    counts = valid_taps(source, window)
-    whole = bool(node.attributes.get("count_include_pad", 0))
-    divisors = np.full_like(counts, prod(window.kernel)) if whole else counts
+    counts = _taps(names, node, source, window)
+    padded = bool(whole(names.source, node, "count_include_pad", 0))
+    divisors = np.full_like(counts, prod(window.kernel)) if padded else counts
 
     def build(result: Tensor, _low: float, _high: float) -> Pool:
         kinds = sorted(set(divisors.reshape(-1).tolist()))
@@ -70,6 +76,14 @@ def average_pool(names: Names, node: SourceNode) -> Unfinished:
         )  # fmt: skip
 
     return Unfinished(node, (*source.shape[:2], *window.size), here.rank, build)
+
+
+def _taps(names: Names, node: SourceNode, source: Tensor, window: Window) -> NDArray[np.int64]:
+    """`valid_taps`, of which every window must have one: onnxruntime runs no other pooling."""
+    counts = valid_taps(source, window)
+    if counts.min() < 1:
+        raise names.source.refuse(node, "must not have windows that lie in the padding alone")
+    return counts
 
 
 def valid_taps(source: Tensor, window: Window) -> NDArray[np.int64]:
@@ -110,6 +124,8 @@ def _average(
     before, after = quantization_of(source), quantization_of(result)
     sums, results = [], []
     for count in counts.tolist():
+        if count > _MOST_TAPS:
+            return None
         total, least, greatest = average_results(
             count, divisor, (before.scale, before.zero, before.low, before.high), (after.scale, after.zero)
         )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controller.factors import check_factors
 from controller.graph import Graph, Node, Port, Shape, Tensor
 from controller.lower import LOWERINGS
 from controller.rescale import rescale
+from controller.size import check_size
 from controller.source import HOW_TO_QUANTIZE, Source, SourceNode, open_source
 from controller.values import (
     Map,
@@ -57,7 +59,11 @@ class _Reader:
 
     def graph(self) -> Graph:
         for node in self.source.nodes:
-            self._take(node)
+            try:
+                with np.errstate(over="raise", divide="raise", invalid="raise"):
+                    self._take(node)
+            except FloatingPointError:
+                raise self.source.refuse(node, "must have scales whose products and ratios float32 can hold") from None
         outputs = tuple(self._output(name) for name in self.source.outputs)
         return Graph(Path(self.source.file).stem, tuple(self.nodes), tuple(self.inputs), outputs)
 
@@ -99,16 +105,20 @@ class _Reader:
         elif isinstance(value, Unfinished):
             tensor = stored(node.output, value.shape, form)
             self._check_absorbed(value, form)
-            self.nodes.append(value.build(tensor, value.low, value.high))
+            self._add(value.node, value.build(tensor, value.low, value.high))
             values[node.output] = Map(tensor, value.rank)
         elif isinstance(value, Map) and quantization_of(value.tensor) == form:
             values[node.output] = replace(value, quantized=True)
         elif isinstance(value, Map):
             tensor = stored(node.output, value.tensor.shape, form)
-            self.nodes.append(_rescaling(node, value.tensor)(tensor, -np.inf, np.inf))
+            self._add(node, _rescaling(node, value.tensor)(tensor, -np.inf, np.inf))
             values[node.output] = replace(value, tensor=tensor, quantized=True)
         else:
             raise self.source.refuse(node, f"must read an activation or a constant, not '{name}'")
+
+    def _add(self, origin: SourceNode, node: Node) -> None:
+        check_factors(self.source, origin, node)
+        self.nodes.append(node)
 
     def _check_absorbed(self, value: Unfinished, form: Quantization) -> None:
         # onnxruntime drops a Relu or Clip that the quantization's own bounds imply, and runs it, and the
@@ -127,7 +137,9 @@ class _Reader:
         name = node.inputs[0]
         if name in self.source.constants:
             integers = self.source.constants[name]
-            axis = int(node.attributes.get("axis", 1)) % max(integers.ndim, 1)
+            if integers.dtype.kind not in "iu":
+                raise self.source.refuse(node, f"must read integers, not {integers.dtype}")
+            axis = self.names.axis(node, integers, scale)
             centre = zero.astype(np.int64).reshape(-1)
             values[node.output] = QuantizedConstant(integers, scale.reshape(-1), centre, axis)
             return
@@ -162,7 +174,11 @@ def activation_bounds(names: Names, node: SourceNode) -> tuple[float, float]:
     if node.kind == "Relu":
         return 0.0, np.inf
     low, high = names.number(node, 1), names.number(node, 2)
-    return -np.inf if low is None else float(low), np.inf if high is None else float(high)
+    ends = [default if end is None else end for end, default in ((low, -np.inf), (high, np.inf))]
+    if any(np.size(end) != 1 or np.isnan(end).any() for end in ends):
+        raise names.source.refuse(node, "must have one number as each bound")
+    least, most = (float(np.reshape(end, ())) for end in ends)
+    return least, most
 
 
 def onnx_shape(value: Map) -> tuple[int, ...]:
@@ -174,6 +190,7 @@ def onnx_shape(value: Map) -> tuple[int, ...]:
 
 
 def _four(source: Source, value: Waiting) -> Shape:
+    check_size(source, f"input '{value.name}'", value.shape)
     if len(value.shape) == 2:
         return value.shape[0], value.shape[1], 1, 1
     if len(value.shape) == 4:

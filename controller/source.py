@@ -14,7 +14,7 @@ from onnx import TensorProto, numpy_helper
 from controller.refusal import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -33,11 +33,6 @@ class SourceNode:
     inputs: tuple[str, ...]
     output: str
     attributes: Mapping[str, Any]
-
-    def pair(self, attribute: str, default: Sequence[int] = (1, 1)) -> tuple[int, int]:
-        """An attribute of two numbers, such as strides."""
-        first, second = self.attributes.get(attribute, default)
-        return int(first), int(second)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +99,17 @@ def open_source(path: Path | str, batch: int | None = None) -> Source:
         raise ModelError(f"{file}: opset must be {OLDEST_OPSET} or newer, not {opset}")
     if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         raise ModelError(f"{file}: this model is not quantized: {HOW_TO_QUANTIZE}")
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    constants = {tensor.name: _array(tensor, file, tensor.name) for tensor in model.graph.initializer}
     nodes = []
     for index, proto in enumerate(model.graph.node):
+        if not proto.output:
+            raise ModelError(f"{file}: {proto.op_type} '{proto.name}' must have an output")
         attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in proto.attribute}
         node = SourceNode(
             proto.name or f"{proto.op_type}_{index}", proto.op_type, tuple(proto.input), proto.output[0], attributes
         )
         if node.kind == "Constant" and "value" in attributes:
-            constants[node.output] = numpy_helper.to_array(attributes["value"])
+            constants[node.output] = _array(attributes["value"], file, node.output)
         else:
             nodes.append(node)
     shapes = {
@@ -121,10 +118,18 @@ def open_source(path: Path | str, batch: int | None = None) -> Source:
     return Source(file, tuple(nodes), constants, shapes, tuple(entry.name for entry in model.graph.output))
 
 
+def _array(tensor: TensorProto, file: str, name: str) -> NDArray[Any]:
+    try:
+        return numpy_helper.to_array(tensor)
+    except Exception as error:  # noqa: BLE001 (whatever its bytes, sizes, type and place make numpy and onnx raise)
+        raise ModelError(f"{file}: constant '{name}' cannot be read: {error or type(error).__name__}") from None
+
+
 def _shape(entry: onnx.ValueInfoProto, file: str, batch: int | None) -> tuple[int, ...]:
     kind = entry.type.tensor_type
     if kind.elem_type != TensorProto.FLOAT:
-        name = TensorProto.DataType.Name(kind.elem_type).lower()
+        known = {value: name.lower() for name, value in TensorProto.DataType.items()}
+        name = known.get(kind.elem_type, f"type {kind.elem_type}")
         raise ModelError(f"{file}: input '{entry.name}' must be float, quantized by the model itself, not {name}")
     if not kind.HasField("shape"):
         raise ModelError(f"{file}: input '{entry.name}' must have a fixed shape, not an unknown one")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from controller.attributes import whole
 from controller.graph import Node, Shape, Tensor
 from controller.numerics import quantize
 
@@ -162,7 +163,24 @@ class Names:
             zero = np.zeros(scale.shape, np.uint8)
         if zero.dtype not in {np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.int32)}:
             raise self.source.refuse(node, f"must have integers of 8 bits, not {zero.dtype}")
+        if zero.size != scale.size:
+            raise self.source.refuse(node, f"must have as many zero points as scales, not {zero.size} and {scale.size}")
         return scale, zero
+
+    def axis(self, node: SourceNode, values: NDArray[Any], scale: NDArray[np.float32]) -> int:
+        """The axis of a constant along which its scales lie.
+
+        Raises
+        ------
+        ModelError
+            If they are neither one nor as many as the constant is long there.
+        """
+        axis = whole(self.source, node, "axis", 1) % max(values.ndim, 1)
+        if scale.size not in {1, values.shape[axis] if values.ndim else 1}:
+            raise self.source.refuse(
+                node, f"must have one scale, or one for each slice along axis {axis}, not {scale.size}"
+            )
+        return axis
 
     def quantization_of_map(self, node: SourceNode) -> Quantization:
         """The one scale and zero point of an activation's QuantizeLinear."""
@@ -174,7 +192,9 @@ class Names:
     def fold(self, node: SourceNode, real: NDArray[Any]) -> QuantizedConstant:
         """A float constant quantized by a QuantizeLinear, as quantize_static leaves weights on request."""
         scale, zero = self.quantization(node)
-        axis = int(node.attributes.get("axis", 1)) % max(real.ndim, 1)
+        if real.dtype.kind != "f":
+            raise self.source.refuse(node, f"must read float numbers, not {real.dtype}")
+        axis = self.axis(node, real, scale)
         around = [-1 if side == axis and scale.size > 1 else 1 for side in range(real.ndim)]
         low, high = (0, 255) if zero.dtype == np.uint8 else (-128, 127)
         steps = real.astype(np.float32) / scale.reshape(around)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from controller.attributes import pair, whole, wholes, word
+from controller.size import check_size
+
 if TYPE_CHECKING:
     from controller.graph import Pair, Shape, Tensor
     from controller.source import Source, SourceNode
@@ -29,16 +32,14 @@ def window_of(source: Source, node: SourceNode, tensor: Tensor, kernel: Pair | N
     ModelError
         If it is not two-dimensional or does not fit the map.
     """
-    shape = node.attributes.get("kernel_shape")
-    if shape is not None and len(shape) != 2:
-        raise source.refuse(node, f"must have a kernel of 2 dimensions, not {len(shape)}")
-    size = kernel or node.pair("kernel_shape")
-    if shape is not None and tuple(shape) != size:
-        raise source.refuse(node, f"must have a kernel of its weights' shape {size}, not {tuple(shape)}")
-    strides, dilations = node.pair("strides"), node.pair("dilations")
-    given = tuple(int(side) for side in node.attributes.get("pads", (0, 0, 0, 0)))
-    automatic = node.attributes.get("auto_pad", b"NOTSET").decode()
-    rounds_up = bool(node.attributes.get("ceil_mode", 0))
+    shape = pair(source, node, "kernel_shape") if kernel is None or "kernel_shape" in node.attributes else kernel
+    size = kernel or shape
+    if shape != size:
+        raise source.refuse(node, f"must have a kernel of its weights' shape {size}, not {shape}")
+    strides, dilations = pair(source, node, "strides"), pair(source, node, "dilations")
+    given = wholes(source, node, "pads", (0, 0, 0, 0), least=0)
+    automatic = word(source, node, "auto_pad", ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"))
+    rounds_up = bool(whole(source, node, "ceil_mode", 0))
     before, after, outputs = [], [], []
     for axis in (0, 1):
         length = tensor.shape[2 + axis]
@@ -60,5 +61,6 @@ def window_of(source: Source, node: SourceNode, tensor: Tensor, kernel: Pair | N
         before.append(first)
         after.append(max(last, (count - 1) * strides[axis] + reach - length - first))
         outputs.append(count)
+    check_size(source, node, (tensor.shape[0], tensor.shape[1], *outputs))
     pads = (before[0], before[1], after[0], after[1])
     return Window(size, strides, pads, dilations, (outputs[0], outputs[1]))
