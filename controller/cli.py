@@ -24,6 +24,8 @@ from controller.inputs import load_inputs, random_inputs, split_inputs
 from controller.listing import listing
 from controller.peak import peak_bytes
 from controller.plan.pack_command import pack_command
+from controller.plan.papers import papers_command
+from controller.plan.plan_command import plan_command
 from controller.read import read
 from controller.reference import Reference
 from controller.refusal import CheckError, ModelError
@@ -71,6 +73,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors."
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON.")]
 
 app.command(name="pack")(pack_command)
+app.command(name="papers")(papers_command)
+app.command(name="plan")(plan_command)
 
 
 @app.callback()

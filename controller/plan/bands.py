@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
 
 #: Operators without a window whose result rows each need the same row of every input.
-_ROW_BY_ROW = {Kind.ELEMENTWISE, Kind.ACTIVATION, Kind.NORMALIZATION, Kind.BIAS, Kind.CONCATENATION}
+_ROW_BY_ROW = {Kind.ELEMENTWISE, Kind.GATE, Kind.ACTIVATION, Kind.NORMALIZATION, Kind.BIAS, Kind.CONCATENATION}
 
 
 class GroupError(ValueError):

@@ -128,11 +128,12 @@ class Builder:
 
     def add(self, *inputs: str, act: bool = False) -> str:
         """Sums of maps; a map that is smaller in some dimension counts for all of it."""
-        return self._elementwise(inputs, act=act)
+        result = self._elementwise(Kind.ELEMENTWISE, inputs)
+        return self.rectify(result) if act else result
 
     def multiply(self, *inputs: str) -> str:
         """Products of maps, element by element."""
-        return self._elementwise(inputs, act=False)
+        return self._elementwise(Kind.GATE, inputs)
 
     def activation(self, x: str) -> str:
         """An activation that stands alone, whatever the granularity."""
@@ -176,10 +177,9 @@ class Builder:
             x = self.operator(Kind.NORMALIZATION, (x,), self.shape(x))
         return self.normalization(x)
 
-    def _elementwise(self, inputs: Sequence[str], *, act: bool) -> str:
+    def _elementwise(self, kind: Kind, inputs: Sequence[str]) -> str:
         shape = max((self.shape(x) for x in inputs), key=prod)
-        result = self.operator(Kind.ELEMENTWISE, inputs, shape, operations=(len(inputs) - 1) * prod(shape))
-        return self.rectify(result) if act else result
+        return self.operator(kind, inputs, shape, operations=(len(inputs) - 1) * prod(shape))
 
     def _followed(
         self, kind: Kind, x: str, shape: tuple[int, ...], channels: int, *, weights: int, macs: int, reuse: int,

@@ -20,7 +20,8 @@ class Kind(StrEnum):
     DENSE = "dense"  # weights over all features of a row
     PRODUCT = "product"  # a matrix product of two feature maps
     POOL = "pool"
-    ELEMENTWISE = "elementwise"  # sums and products of maps
+    ELEMENTWISE = "elementwise"  # sums of maps
+    GATE = "gate"  # products of maps, element by element
     ACTIVATION = "activation"
     NORMALIZATION = "normalization"
     BIAS = "bias"

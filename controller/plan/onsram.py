@@ -42,9 +42,12 @@ def no_management(network: Network, machine: Machine, order: Sequence[int]) -> P
     return _plan(network, machine, order, "none", {})
 
 
-def infinite(network: Network, machine: Machine, order: Sequence[int]) -> Plan:
-    """Every map that is made and read inside is kept, which no scratchpad can exceed; the capacity is what it takes."""
-    kept = {life.name: life for life in lives(network, order)}
+def infinite(network: Network, machine: Machine, order: Sequence[int], largest: int | None = None) -> Plan:
+    """Every map that is made and read inside is kept, which no scratchpad can exceed; the capacity is what it takes.
+
+    With `largest` only maps up to so many bytes: what no scratchpad of that size that keeps maps whole can exceed.
+    """
+    kept = {life.name: life for life in lives(network, order) if largest is None or life.bytes <= largest}
     needed = [sum(life.bytes for life in kept.values() if life.first <= t <= life.last) for t in range(len(order))]
     plan = _plan(network, machine, order, "infinite", kept)
     return Plan(plan.network, plan.method, max(machine.capacity, *needed), plan.steps)

@@ -91,6 +91,11 @@ def test_one_step_has_no_more_room_than_the_scratchpad() -> None:
     assert resident(onsram.one_step(residual(), replace(EVEN, capacity=15), range(4))) == ["a", "a", "c", "c"]
 
 
+def test_without_the_largest_maps_less_is_kept() -> None:
+    assert resident(onsram.infinite(residual(), EVEN, range(4))) == ["a", "ab", "abc", "ac"]
+    assert resident(onsram.infinite(chain(4, 9, 8, 4), EVEN, range(3), 8)) == ["", "m2", "m2"]
+
+
 @given(networks(), st.integers(0, 60))
 def test_no_method_is_worse_than_none_or_better_than_infinite(network: Network, capacity: int) -> None:
     machine = replace(EVEN, capacity=capacity)

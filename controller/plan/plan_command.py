@@ -1,0 +1,78 @@
+"""`pinfold plan`: a network, a method and a budget to a plan that has been replayed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from controller.display import display
+from controller.files import write_whole
+from controller.plan.from_graph import from_graph
+from controller.plan.methods import METHODS, Method
+from controller.plan.support import unsupported
+from controller.plan.validate import PlanError, replay
+from controller.plan.zoo import network
+from controller.read import read
+from controller.refusal import CheckError, ModelError
+
+if TYPE_CHECKING:
+    from controller.plan.machine import Work
+    from controller.plan.network import Network
+
+Name = Annotated[str, typer.Argument(metavar="NAME|MODEL.onnx", help="A network of the papers, or a quantized one.")]
+Output = Annotated[Path, typer.Option("-o", metavar="PLAN", help="Where the plan goes, as JSON.")]
+_BUDGET = "Bytes of the scratchpad; those of the method's machine if left out."
+
+
+def plan_command(
+    name: Name,
+    output: Output,
+    method: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(METHODS)}.")],
+    budget: Annotated[int | None, typer.Option(min=1, metavar="BYTES", help=_BUDGET)] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Plan a network on the machine of a paper: order, groups, and what the scratchpad holds in each step."""
+    if method not in METHODS:
+        raise ModelError(f"--method must be one of {', '.join(METHODS)}, not '{method}'")
+    chosen = METHODS[method]
+    machine = replace(chosen.machine, capacity=budget or chosen.machine.capacity)
+    with display(quiet=quiet) as shown:
+        shown.say(f"planning {name}")
+        graph = _network(name, chosen)
+        plan = chosen.plan(graph, machine)
+    if plan is None:
+        raise ModelError(f"{name} does not fit: no plan of method {method} runs it in {machine.capacity:,} bytes")
+    try:
+        work = replay(graph, plan, machine)
+    except PlanError as error:
+        raise CheckError(f"{name}: the plan is wrong: {error}") from None
+    time = sum(machine.time(one) for one in work)
+    found = {**plan.described(graph), "machine": machine.name, "time": time, "traffic": _traffic(work)}
+    write_whole(output, (json.dumps(found | {"unsupported": unsupported(graph)}, indent=1) + "\n").encode())
+    if not quiet:
+        sys.stdout.writelines(f"{line}\n" for line in _summary(graph, work))
+
+
+def _network(name: str, method: Method) -> Network:
+    """A network of the zoo, or a file as bytes."""
+    if name.endswith(".onnx"):
+        return from_graph(read(Path(name)))
+    return network(name, width=method.width)
+
+
+def _traffic(work: tuple[Work, ...]) -> dict[str, int]:
+    return {key: sum(getattr(one, key) for one in work) for key in ("weights", "read", "written", "macs")}
+
+
+def _summary(graph: Network, work: tuple[Work, ...]) -> list[str]:
+    traffic = _traffic(work)
+    maps = f"{traffic['read']:,} bytes read, {traffic['written']:,} written"
+    extra = f"{traffic['macs'] - graph.macs:+,} multiplications"
+    lines = [f"{len(work)} steps; maps: {maps}; weights: {traffic['weights']:,} read; {extra}"]
+    beyond = unsupported(graph)
+    return lines + ([f"only planned, for the machine does not run it yet: {', '.join(beyond)}"] if beyond else [])
