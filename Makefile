@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak fuzz byte results docs clean
+.PHONY: help setup test sim lint soak fuzz byte results papers docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -36,6 +36,9 @@ byte: setup ## follow one activation from the ONNX tensor to the output
 
 results: setup ## the digits network on every machine and memory, RTL and golden model, for the README's table
 	.venv/bin/python -m docs.results
+
+papers: setup ## the papers' tables beside ours, for docs/papers.md
+	.venv/bin/pinfold papers -o docs/data && .venv/bin/python -m docs.charts && .venv/bin/python -m docs.tables
 
 docs: setup ## the tables of the manual, made from the sources
 	.venv/bin/python -m docs.tables

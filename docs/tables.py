@@ -243,6 +243,12 @@ def _digits() -> str:
     )  # fmt: skip
 
 
+def _papers() -> dict[str, Callable[[], str]]:
+    """Tables that `pinfold papers` has kept."""
+    kept = [json.loads(path.read_text())["tables"] for path in sorted((ROOT / "docs/data").glob("papers-*.json"))]
+    return {name: partial(_table, one["head"], one["rows"]) for some in kept for name, one in some.items()}
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "registers": _registers,
     "errors": _errors,
@@ -258,6 +264,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "targets": _targets,
     "digits": _digits,
     "energy": _energy,
+    **_papers(),
     **{f"word.{word.name}": word.table for word in (isa.HEADER, *isa.WORDS.values())},
     **{
         f"enum.{kind.__name__}": partial(_enumeration, kind)
