@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from controller.bind import Binder
-from spec.isa import COMPUTE, NEVER, Opcode, Role
+from controller.liveness import liveness
+from spec.isa import COMPUTE, Opcode, Role
 from spec.program import Instruction
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def emit(commands: Sequence[Command], placement: Placement, config: Config) -> l
     """The instructions of a program, END included.
 
     A page is stored when the last command of its operator that writes it is followed by one more command, so that
-    the front end has something to run ahead with while the page is waited for; a buffer is released after that.
+    the front end has something to run ahead with while the page is waited for. Pages are released as soon as no
+    later command names them.
     """
     return list(_Emitter(commands, placement, config).instructions())
 
@@ -35,6 +37,7 @@ class _Emitter:
         self.binder = Binder(config, commands, placement)
         self.registers: dict[tuple[Opcode, int], Mapping[str, int]] = {}
         self.complete = _completions(commands, config.page_words)
+        self.life = liveness(commands, config.page_words)
         self.pending: list[Instruction] = []
 
     def instructions(self) -> Iterator[Instruction]:
@@ -43,17 +46,18 @@ class _Emitter:
             if binds or (index and command.operator != self.commands[index - 1].operator):
                 yield from self._flush()
             yield from binds
-            yield from self._set(command)
+            yield from self._set(index, command)
             yield Instruction(Opcode.COMPUTE, self._trigger(command))
+            yield from self._releases(index)
             yield from self._flush()
             self._finish(index, command)
         yield from self._flush()
         yield Instruction(Opcode.END, {})
 
-    def _set(self, command: Command) -> Iterator[Instruction]:
+    def _set(self, index: int, command: Command) -> Iterator[Instruction]:
         """Registers whose values differ from what they hold."""
         wanted: list[tuple[Opcode, int, Mapping[str, int]]] = [
-            (Opcode.OPERAND, role, self._operand(role, operand)) for role, operand in command.operands.items()
+            (Opcode.OPERAND, role, self._operand(index, role, operand)) for role, operand in command.operands.items()
         ]
         shapes = {
             Opcode.KERNEL: command.kernel,
@@ -67,12 +71,13 @@ class _Emitter:
                 self.registers[opcode, role] = fields
                 yield Instruction(opcode, dict(fields))
 
-    def _operand(self, role: Role, operand: Range) -> dict[str, int]:
+    def _operand(self, index: int, role: Role, operand: Range) -> dict[str, int]:
         slot = self.binder.slot_of(operand.buffer)
         offset = operand.offset - self.binder.bound(slot).first * self.config.page_words
         return {
             "slot": slot, "offset": offset, "run": operand.run, "stride": operand.stride if operand.count > 1 else 0,
-            "count": operand.count, "role": int(role), "next_use": NEVER, "pin": 0, "drop": 0,
+            "count": operand.count, "role": int(role), "next_use": self.life.returns[index][role], "pin": 0,
+            "drop": int(operand.buffer in self.life.ends[index]),
         }  # fmt: skip
 
     def _trigger(self, command: Command) -> dict[str, int]:
@@ -83,16 +88,20 @@ class _Emitter:
         }  # fmt: skip
 
     def _finish(self, index: int, command: Command) -> None:
-        """What may follow a command: stores of pages that are complete, releases of buffers that are dead."""
+        """What may follow the next command: stores of pages that are complete."""
         if Role.OUTPUT in command.operands:
             output = command.operands[Role.OUTPUT]
             self.binder.wrote(output.buffer, output.pages(self.config.page_words))
         for buffer, pages in self.complete.get(index, {}).items():
             slot = self.binder.slot_of(buffer)
             self.pending += self._stores(slot, sorted(pages), self.binder.bound(slot).first)
-        for buffer in command.spans:
-            if self.binder.uses[buffer][-1] == index:
-                self.pending.append(Instruction(Opcode.RELEASE, {"slot": self.binder.slot_of(buffer)}))
+
+    def _releases(self, index: int) -> Iterator[Instruction]:
+        for buffer, intervals in self.life.dead[index].items():
+            slot = self.binder.slot_of(buffer)
+            for first, end in intervals:
+                begin = first - self.binder.bound(slot).first
+                yield Instruction(Opcode.RELEASE, {"slot": slot, "first": begin, "pages": end - first})
 
     def _stores(self, slot: int, pages: Sequence[int], first: int) -> Iterator[Instruction]:
         words, most = self.config.page_words, _LONGEST_RUN // self.config.page_words

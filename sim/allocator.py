@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim.commands import Command, Waits, meet
+from sim.directory import Page
 from sim.errors import MachineError
+from sim.eviction import Eviction, group_of
+from sim.history import History
+from sim.slots import Slot
 from spec import timing
 from spec.errors import Error
 from spec.isa import Queue, TensorClass
+from spec.policy import GROUPS, MOST_USES, quotas
+from spec.registers import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,56 +27,35 @@ if TYPE_CHECKING:
     from spec.config import Config
 
 
-@dataclass(slots=True)
-class Page:
-    """Directory entry of a virtual page.
-
-    ``present``: in ``frame``. ``dirty``: written since it was last in DRAM. ``home``: DRAM holds its earlier bytes.
-    ``store``: count of WRITE that a fill waits for. ``array``, ``post``: counts of the last commands that translate it:
-    the engines' page tables keep a page that is not present, and must not change under such a command. (A WEIGHTS
-    command is over when its ARRAY command is.)
-    """
-
-    present: bool = False
-    dirty: bool = False
-    home: bool = False
-    frame: int = 0
-    store: int = 0
-    array: int = 0
-    post: int = 0
-
-
-@dataclass(slots=True)
-class Slot:
-    """A bound tensor. All resident pages p have low <= p < high; ``used``: number of the last COMPUTE that named it."""
-
-    bound: bool = False
-    tensor_class: int = 0
-    colour: int = 0
-    window: int = 0
-    pages: int = 0
-    page: int = 0
-    low: int = 0
-    high: int = 0
-    resident: int = 0
-    used: int = 0
+#: Past the last page of any tensor.
+EVERY_PAGE = 1 << 18
 
 
 class Allocator:
-    """Policy ``none``: pages stay while their operator runs; the least recently used tensor makes room, page by page.
+    """Pages stay until they are dead, or until a tensor has to give one up: docs/policies.md.
 
-    ``steps`` takes what the controller does and how long; ``hazards`` is asked whom a fill or a write-back waits for.
+    ``steps`` takes what the controller does and how long; ``hazards`` is asked whom a fill or a write-back waits for;
+    ``history`` is what ``eager`` has learned in earlier runs. ``now`` is the number of the current COMPUTE.
     """
 
-    def __init__(self, config: Config, steps: Steps, hazards: Hazards, data_base: int) -> None:
-        self.config, self.steps, self.hazards, self.data_base = config, steps, hazards, data_base
+    def __init__(
+        self, config: Config, policy: Policy, steps: Steps, hazards: Hazards, history: History, data_base: int
+    ) -> None:
+        self.config, self.policy, self.steps, self.hazards = config, policy, steps, hazards
+        self.history, self.data_base = history, data_base
         self.slots = [Slot() for _ in range(config.slots)]
         self.directory = [Page() for _ in range(config.virtual_pages)]
+        self.eviction = Eviction(policy, steps, self.slots, self.directory)
+        self.now = self.binds = 0
+        #: Resident pages of each group, for ``static``, and how many there may be.
+        self.held, self.quotas = [0] * len(GROUPS), quotas(config)
         n = config.bank_frames
         self.free = [deque(range(b * n, (b + 1) * n)) for b in range(config.banks)]
         #: The engines' page tables; -1 where nothing is present. There engines may hold an old frame, not to be used.
         self.table = np.full(config.virtual_pages, -1, dtype=np.int32)
-        self.evictions = self.write_backs = self.fills = 0
+        self.evictions = self.write_backs = self.fills = self.yields = self.overdrafts = 0
+        #: Fills and write-backs by the number of the tensor's class.
+        self.filled, self.written = Counter[int](), Counter[int]()
         #: Fills of pages that are written: earlier bytes of a partly written page come back.
         self.merges = 0
 
@@ -91,25 +75,47 @@ class Allocator:
             page.home, page.store = bool(fields["home"]), store
         s.bound, s.tensor_class, s.colour = True, fields["tensor_class"], fields["colour"] % self.config.banks
         s.window, s.pages, s.page = fields["window"], fields["pages"], fields["page"]
-        s.low, s.high, s.resident, s.used = s.pages, 0, 0, 0
+        s.low, s.high, s.resident, s.used, s.uses, s.cursor, s.distance = s.pages, 0, 0, self.now, 0, 0, 0
+        s.pinned, s.phase = False, 0
+        s.order = self.binds = self.binds + 1
 
-    def release(self, slot: int, *, live: bool) -> None:
-        """Give back all frames of ``slot``; dirty pages of a live tensor are written back."""
+    def release(self, slot: int, *, live: bool, first: int = 0, end: int = EVERY_PAGE) -> None:
+        """Give back the frames of pages ``first`` .. ``end`` of ``slot``; dirty ones are written back if it is live."""
         s = self.slots[slot]
         self.steps.spend(timing.RELEASE_SLOT)
         if not s.bound:
             return
-        for p in range(s.low, s.high):
+        first, end = max(first, s.low), min(end, s.high)
+        for p in range(first, end):
             self.steps.spend(timing.RELEASE_PAGE)
             page = self.directory[s.window + p]
             if not page.present:
                 continue
             if page.dirty and live:
                 self.write_back(slot, p)
-            page.present = page.dirty = False
-            self.table[s.window + p] = -1
-            self.free[page.frame // self.config.bank_frames].append(page.frame)
-        s.low, s.high, s.resident = s.pages, 0, 0
+            self._give_back(slot, p)
+        if first < end:
+            # What is left lies on one side, or else the summary stays.
+            if first == s.low:
+                s.low = end
+            elif end == s.high:
+                s.high = first
+
+    def finish(self) -> None:
+        """At the program's end: what it leaves behind, outputs, is written back; all else was for the program alone."""
+        for slot, s in enumerate(self.slots):
+            self.release(slot, live=s.tensor_class == TensorClass.OUTPUT)
+
+    def touch(self, slot: int, operand: dict[str, int], *, first: bool, shape: int, operator: int) -> None:
+        """Note that the current COMPUTE uses ``slot`` as ``operand``; ``first``, ``shape``, ``operator``: see History."""
+        s = self.slots[slot]
+        if self.policy is Policy.EAGER:
+            self.steps.spend(timing.RECALL)
+            self.history.touch(s, first=first, shape=shape, operator=operator, now=self.now)
+        else:
+            s.distance = operand["next_use"]
+        s.used, s.uses, s.pinned = self.now, min(s.uses + 1, MOST_USES), bool(operand["pin"])
+        s.cursor = operand["offset"] // self.config.page_words
 
     def store(self, slot: int, p: int) -> None:
         """Write page ``p`` of ``slot`` through if it is dirty."""
@@ -117,6 +123,27 @@ class Allocator:
         page = self.directory[self.slots[slot].window + p]
         if page.present and page.dirty:
             self.write_back(slot, p)
+
+    def prefetch(self, slot: int, p: int) -> None:
+        """Fetch page ``p`` of ``slot`` if it is absent and a frame is free; nothing makes room for it."""
+        self.steps.spend(timing.PREFETCH_PAGE)
+        page = self.directory[self.slots[slot].window + p]
+        if not page.present:
+            self.steps.spend(timing.ALLOCATE)
+            frame = self._find(self.slots[slot].colour)
+            if frame is not None:
+                self._map(slot, p, page, frame)
+                self._fill(slot, p, page)
+                self.steps.spend(timing.FOLD_PAGE)
+
+    def evict(self, slot: int, p: int) -> None:
+        """Give back the frame of page ``p`` of ``slot``, which is written back if it is dirty."""
+        self.steps.spend(timing.EVICT_PAGE)
+        page = self.directory[self.slots[slot].window + p]
+        if page.present:
+            if page.dirty:
+                self.write_back(slot, p)
+            self._give_back(slot, p)
 
     def settle(
         self, slot: int, pages: range, command: Command, *, writes: bool, protect: Callable[[], set[int]]
@@ -145,8 +172,14 @@ class Allocator:
 
     def _bring(self, slot: int, p: int, page: Page, *, writes: bool, protect: Callable[[], set[int]]) -> None:
         """Map page ``p`` of ``slot``, and fetch what it holds if that is wanted."""
+        self._map(slot, p, page, self._allocate(slot, protect))
+        if not writes or page.home:
+            self._fill(slot, p, page)
+            self.merges += writes
+
+    def _map(self, slot: int, p: int, page: Page, frame: int) -> None:
+        """Let page ``p`` of ``slot`` lie in ``frame`` as soon as nobody translates its older mapping."""
         s = self.slots[slot]
-        frame = self._allocate(s.colour, protect)
         users: Waits = {}
         meet(users, Queue.ARRAY, page.array)
         meet(users, Queue.POST, page.post)
@@ -155,9 +188,7 @@ class Allocator:
         page.present, page.frame = True, frame
         self.table[s.window + p] = frame
         s.low, s.high, s.resident = min(s.low, p), max(s.high, p + 1), s.resident + 1
-        if not writes or page.home:
-            self._fill(self.address(slot, p), page)
-            self.merges += writes
+        self.held[group_of(s.tensor_class)] += 1
 
     def address(self, slot: int, p: int) -> int:
         """Byte address in DRAM of page ``p`` of ``slot``."""
@@ -181,10 +212,11 @@ class Allocator:
         self.steps.push(write)
         page.dirty, page.home, page.store = False, True, write.index + 1
         self.write_backs += 1
+        self.written[self.slots[slot].tensor_class] += 1
 
-    def _fill(self, address: int, page: Page) -> None:
+    def _fill(self, slot: int, p: int, page: Page) -> None:
         steps, hazards, frame = self.steps, self.hazards, page.frame
-        work = {"address": address, "frame": frame}
+        work = {"address": self.address(slot, p), "frame": frame}
         index = steps.pushed[Queue.READ]
         data: Waits = {Queue.WRITE: page.store} if page.store else {}
         steps.push(Command(Queue.READ, index, work, data, {}, max(0, index + 1 - self.config.load_buffers)))
@@ -197,42 +229,59 @@ class Allocator:
         hazards.writes(frame, Queue.PLACE, count)
         hazards.takes_port("write", bank, Queue.PLACE, count)
         self.fills += 1
+        self.filled[self.slots[slot].tensor_class] += 1
         steps.spent += timing.FILLED
 
-    def _allocate(self, colour: int, protect: Callable[[], set[int]]) -> int:
+    def _give_back(self, slot: int, p: int) -> None:
+        """Page ``p`` of ``slot`` loses its frame, which is free."""
+        page = self.directory[self.slots[slot].window + p]
+        self._lose(slot, p)
+        self.slots[slot].resident -= 1
+        self.free[page.frame // self.config.bank_frames].append(page.frame)
+
+    def _lose(self, slot: int, p: int) -> None:
+        s = self.slots[slot]
+        page = self.directory[s.window + p]
+        page.present = page.dirty = False
+        self.table[s.window + p] = -1
+        self.held[group_of(s.tensor_class)] -= 1
+
+    def _allocate(self, slot: int, protect: Callable[[], set[int]]) -> int:
+        """A frame for a page of ``slot``: a free one, else a victim's. A full group takes its own pages first."""
+        s = self.slots[slot]
         self.steps.spend(timing.ALLOCATE)
+        group = group_of(s.tensor_class)
+        if self.policy is Policy.STATIC and self.held[group] >= self.quotas[group]:
+            frame = self._evict(protect, group)
+            if frame is not None:
+                return frame
+            # All its pages are the current command's, which must have one more.
+            self.overdrafts += 1
+            self.steps.spend(timing.ALLOCATE)
+        frame = self._find(s.colour)
+        if frame is None:
+            frame = self._evict(protect)
+        if frame is None:
+            raise MachineError(Error.OPERANDS_DO_NOT_FIT)
+        return frame
+
+    def _find(self, colour: int) -> int | None:
+        """A free frame, of the first bank at or after ``colour`` that has one."""
         banks = self.config.banks
         for i in range(banks):
             if free := self.free[(colour + i) % banks]:
                 return free.popleft()
-        return self._evict(protect())
+        return None
 
-    def _evict(self, protected: set[int]) -> int:
-        """Take the frame of the first unprotected page of the least recently used tensor."""
-        barren: set[int] = set()
-        while True:
-            self.steps.spend(timing.SCAN_SLOT * self.config.slots + timing.SCAN_CHOICE)
-            candidates = [i for i, s in enumerate(self.slots) if s.bound and s.resident and i not in barren]
-            if not candidates:
-                raise MachineError(Error.OPERANDS_DO_NOT_FIT)
-            slot = min(candidates, key=lambda i: self.slots[i].used)
-            s = self.slots[slot]
-            for p in range(s.low, s.high):
-                self.steps.spend(timing.SCAN_PAGE)
-                page = self.directory[s.window + p]
-                if not page.present:
-                    if p == s.low:
-                        s.low += 1
-                    continue
-                if s.window + p in protected:
-                    continue
-                if p == s.low:
-                    s.low += 1
-                s.resident -= 1
-                self.evictions += 1
-                if page.dirty:
-                    self.write_back(slot, p)
-                page.present = False
-                self.table[s.window + p] = -1
-                return page.frame
-            barren.add(slot)
+    def _evict(self, protect: Callable[[], set[int]], group: int | None = None) -> int | None:
+        """The frame of a victim, which is written back if it is dirty."""
+        victim = self.eviction.find(protect, self.now, group=group)
+        if victim is None:
+            return None
+        page = self.directory[self.slots[victim.slot].window + victim.page]
+        self.evictions += 1
+        self.yields += self.policy is Policy.DIRECTED and self.slots[victim.slot].pinned
+        if page.dirty:
+            self.write_back(victim.slot, victim.page)
+        self._lose(victim.slot, victim.page)
+        return page.frame

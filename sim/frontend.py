@@ -8,10 +8,12 @@ from sim.allocator import Allocator
 from sim.commands import Command
 from sim.errors import MachineError
 from sim.hazards import Hazards
+from sim.history import History
 from sim.steps import Steps
 from spec import timing
 from spec.errors import Error
 from spec.isa import HEADER, INSTRUCTION_BYTES, MAGIC, VERSION, WORDS, Mode, Opcode, Queue, Role
+from spec.registers import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from spec.config import Config
 
 Fields = dict[str, int]
+#: Instructions about ranges of pages, and the policy that obeys them; others pass over.
+_OBEYED_UNDER = {
+    Opcode.STORE: Policy.NONE, Opcode.PREFETCH: Policy.DIRECTED, Opcode.EVICT: Policy.DIRECTED,
+}  # fmt: skip
 #: The banks that a queue's command uses through their read or write port.
 Banks = dict[tuple[str, Queue], set[int]]
 
@@ -30,17 +36,22 @@ class FrontEnd:
     ----------
     config
         The machine.
+    policy, history
+        Who gives up a page, and what ``eager`` learned in earlier runs.
     data_base
         Byte address of DRAM page 0.
     execute
         Called with each command when it is dispatched, for its effect on data; program order is a valid order.
     """
 
-    def __init__(self, config: Config, *, data_base: int = 0, execute: Callable[[Command], None] | None = None) -> None:
-        self.config = config
+    def __init__(
+        self, config: Config, *, policy: Policy = Policy.NONE, history: History | None = None, data_base: int = 0,
+        execute: Callable[[Command], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.config, self.policy = config, policy
         self.steps = Steps(execute)
         self.hazards = Hazards(config)
-        self.allocator = Allocator(config, self.steps, self.hazards, data_base)
+        self.allocator = Allocator(config, policy, self.steps, self.hazards, history or History(), data_base)
         self.operands: dict[int, Fields] = {}
         self.registers: dict[Opcode, Fields] = {
             o: WORDS[o].decode(0) for o in (Opcode.KERNEL, Opcode.BOUNDS, Opcode.SCALE, Opcode.CLAMP)
@@ -48,7 +59,7 @@ class FrontEnd:
         for role in Role:
             self.operands[role] = WORDS[Opcode.OPERAND].decode(0)
         self.operator: int | None = None
-        self.computes = self.serials = 0
+        self.serials = 0
         self.half = 0
         self.drained = [0, 0]
         self._protected: set[int] | None = None
@@ -89,6 +100,8 @@ class FrontEnd:
         opcode = Opcode(code)
         fields = WORDS[opcode].decode(raw)
         if opcode is Opcode.END:
+            if self.policy is not Policy.NONE:
+                self.allocator.finish()
             self.steps.stall({q: self.steps.pushed[q] for q in Queue if q is not Queue.SUMS})
             return True
         if opcode in self.registers:
@@ -104,16 +117,25 @@ class FrontEnd:
         return False
 
     def _tensor(self, opcode: Opcode, fields: Fields) -> None:
-        """BIND, RELEASE (of no effect under policy ``none``) and STORE."""
+        """BIND, RELEASE, STORE, PREFETCH, EVICT; each policy passes over some of them."""
         if fields["slot"] >= self.config.slots:
             raise MachineError(Error.SLOT_NOT_BOUND)
         if opcode is Opcode.BIND:
             self.allocator.bind(fields["slot"], fields)
-        elif opcode is Opcode.STORE:
+        elif opcode is Opcode.RELEASE:
+            if self.policy is not Policy.NONE:
+                end = fields["first"] + fields["pages"]
+                self.allocator.release(fields["slot"], live=False, first=fields["first"], end=end)
+        elif self.policy is _OBEYED_UNDER[opcode]:
             self._bound(fields["slot"])
+            act = {
+                Opcode.STORE: self.allocator.store,
+                Opcode.PREFETCH: self.allocator.prefetch,
+                Opcode.EVICT: self.allocator.evict,
+            }[opcode]
             for some in self._pages(fields):
                 for p in some:
-                    self.allocator.store(fields["slot"], p)
+                    act(fields["slot"], p)
 
     def _bound(self, slot: int) -> None:
         if slot >= self.config.slots or not self.allocator.slots[slot].bound:
@@ -175,9 +197,9 @@ class FrontEnd:
             raise MachineError(Error.BAD_SHAPE)
 
     def _compute(self, fields: Fields) -> None:
-        self.computes += 1
+        self.allocator.now += 1
         self.steps.spend(timing.CHECK)
-        if fields["operator"] != self.operator:
+        if self.policy is Policy.NONE and fields["operator"] != self.operator:
             self.operator = fields["operator"]
             for slot in range(self.config.slots):
                 self.allocator.release(slot, live=True)
@@ -190,6 +212,10 @@ class FrontEnd:
         self._ports(fields, commands, banks)
         for command in commands.values():
             self.steps.push(command)
+        if self.policy is Policy.DIRECTED:
+            for role in roles:
+                if self.operands[role]["drop"]:
+                    self.allocator.release(self.operands[role]["slot"], live=False)
 
     def _commands(self, fields: Fields, roles: list[Role]) -> dict[Queue, Command]:
         """The commands of a COMPUTE in dispatch order, with their work and half waits."""
@@ -260,7 +286,8 @@ class FrontEnd:
     def _settle(self, fields: Fields, roles: list[Role], commands: dict[Queue, Command]) -> Banks:
         """Make every operand resident, fold hazards into waits; returns the banks of each port user."""
         banks: Banks = {}
-        bank_frames = self.config.bank_frames
+        bank_frames, kernel = self.config.bank_frames, self.registers[Opcode.KERNEL]
+        shape = fields["mode"] | (kernel["kernel_h"] & 15) << 2 | (kernel["stride_h"] & 15) << 6
 
         def protect() -> set[int]:
             return self._protect(roles)
@@ -268,7 +295,9 @@ class FrontEnd:
         for role in roles:
             operand, writes = self.operands[role], role is Role.OUTPUT
             slot = operand["slot"]
-            self.allocator.slots[slot].used = self.computes
+            self.allocator.touch(
+                slot, operand, first=role is Role.INPUT, shape=shape, operator=fields["operator"]
+            )
             command = commands[self._reader(role, fields["mode"])]
             users = banks.setdefault(("write" if writes else "read", command.queue), set())
             frames: list[int] = []

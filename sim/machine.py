@@ -13,9 +13,11 @@ from sim import invariants
 from sim.datapath import Datapath, State
 from sim.errors import MachineError
 from sim.frontend import FrontEnd
+from sim.history import History
 from sim.schedule import schedule
 from spec.errors import Error
-from spec.isa import Queue
+from spec.isa import Queue, TensorClass
+from spec.registers import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +56,8 @@ class Run:
         For each queue, commands that waited for room in it.
     merges
         Pages that were fetched to be written partly.
+    filled, written
+        Pages fetched and written back, by the tensor's class.
     """
 
     cycles: int | None
@@ -65,6 +69,8 @@ class Run:
     steps: list[Step]
     full: dict[str, int]
     merges: int
+    filled: dict[TensorClass, int]
+    written: dict[TensorClass, int]
 
 
 @contextmanager
@@ -82,8 +88,8 @@ def _uncollected() -> Iterator[None]:
 class Machine:
     """A machine that runs programs one after the other.
 
-    Like the hardware it keeps the bytes of its scratchpad and its sums from run to run, though no program should see
-    them.
+    Like the hardware it keeps from run to run the bytes of its scratchpad and its sums, though no program should see
+    them, and the history of policy ``eager``.
 
     Parameters
     ----------
@@ -95,13 +101,18 @@ class Machine:
 
     def __init__(self, config: Config, memory: Memory | None = None) -> None:
         self.config, self.memory = config, memory or config.memory
-        self._state = State(config)
+        self._state, self._history = State(config), History()
+
+    def reset(self) -> None:
+        """Forget what a reset wipes and START does not: the history."""
+        self._history = History()
 
     def run(
         self,
         program: bytes,
         dram: bytearray | NDArray[np.uint8],
         *,
+        policy: Policy = Policy.NONE,
         address: int = 0,
         length: int | None = None,
         data_base: int = 0,
@@ -120,6 +131,8 @@ class Machine:
             Its bytes, padded to whole bursts.
         dram
             Bytes of DRAM from ``dram_base`` on; what the program writes is changed in place.
+        policy
+            Value of the POLICY register.
         address, length
             The program's byte address and its instructions, header included; by default as its header says.
         data_base
@@ -145,7 +158,10 @@ class Machine:
                 invariants.check(front.allocator)
             datapath.execute(command)
 
-        front = FrontEnd(self.config, data_base=data_base, execute=check_and_execute if careful else datapath.execute)
+        front = FrontEnd(
+            self.config, policy=policy, history=self._history, data_base=data_base,
+            execute=check_and_execute if careful else datapath.execute,
+        )  # fmt: skip
         self._state.scratchpad.table = front.allocator.table
         error, error_address = Error.NONE, 0
         with _uncollected():
@@ -160,15 +176,19 @@ class Machine:
     ) -> Run:
         allocator, steps = front.allocator, front.steps.steps
         counters = {
-            "COMPUTES": front.computes,
+            "COMPUTES": allocator.now,
             "EVICTIONS": allocator.evictions,
             "WRITE_BACKS": allocator.write_backs,
             "FILLS": allocator.fills,
             "SERIALS": front.serials,
+            "YIELDS": allocator.yields,
+            "OVERDRAFTS": allocator.overdrafts,
         }
+        filled, written = ({c: of[c] for c in TensorClass} for of in (allocator.filled, allocator.written))
         if error:
             return Run(cycles=None, commands=[], transactions=[], counters=counters, error=error,
-                       error_address=error_address, steps=steps, full={}, merges=allocator.merges)  # fmt: skip
+                       error_address=error_address, steps=steps, full={}, merges=allocator.merges, filled=filled,
+                       written=written)  # fmt: skip
         times = schedule(self.config, self.memory, steps, address=address, length=length, lazily=lazily)
         bursts = {"READ_BURSTS": "R", "WRITE_BURSTS": "W", "FETCH_BURSTS": "P"}
         kinds = [t.kind for t in times.transactions]
@@ -179,4 +199,5 @@ class Machine:
             **times.counters,
         }
         return Run(cycles=times.cycles, commands=times.commands, transactions=times.transactions, counters=counters,
-                   error=error, error_address=0, steps=steps, full=times.full, merges=allocator.merges)  # fmt: skip
+                   error=error, error_address=0, steps=steps, full=times.full, merges=allocator.merges, filled=filled,
+                   written=written)  # fmt: skip

@@ -1,8 +1,8 @@
 """The instruction words: 128 bits each, operand and shape registers set first, then a trigger.
 
 An instruction either sets a register of the front end (``BIND``, ``OPERAND``, ``KERNEL``, ``BOUNDS``,
-``SCALE``, ``CLAMP``), tells the allocator something (``RELEASE``, ``STORE``), or triggers work
-(``COMPUTE``, ``END``). Registers keep their values until they are set again; START clears them to 0.
+``SCALE``, ``CLAMP``), tells the allocator something (``RELEASE``, ``STORE``, ``PREFETCH``, ``EVICT``), or triggers
+work (``COMPUTE``, ``END``). Registers keep their values until they are set again; START clears them to 0.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class Opcode(IntEnum):
     SCALE = 8
     CLAMP = 9
     COMPUTE = 10
+    PREFETCH = 11
+    EVICT = 12
 
 
 class Role(IntEnum):
@@ -103,17 +105,25 @@ BIND = Word(
     Field("page", 32, "first page in DRAM, from the data base"),
     Field("home", 1, "DRAM holds its bytes: a write that misses fetches first"),
 )
-RELEASE = Word("RELEASE", _OPCODE, _SLOT)
+RELEASE = Word(
+    "RELEASE",
+    _OPCODE,
+    _SLOT,
+    Field("first", 18, "first page that is dead, from the tensor's first"),
+    Field("pages", 18, "pages that are dead"),
+)
 STORE = Word("STORE", _OPCODE, _SLOT, *_RANGE)
+PREFETCH = Word("PREFETCH", _OPCODE, _SLOT, *_RANGE)
+EVICT = Word("EVICT", _OPCODE, _SLOT, *_RANGE)
 OPERAND = Word(
     "OPERAND",
     _OPCODE,
     _SLOT,
     *_RANGE,
     Field("role", 3, "see Role"),
-    Field("next_use", 16, "COMPUTEs until the next use, 65535: none (hint)"),
+    Field("next_use", 16, "COMPUTEs until the pages left behind are used again, 65535: never (hint)"),
     Field("pin", 1, "keep resident (hint)"),
-    Field("drop", 1, "dead after this use (hint)"),
+    Field("drop", 1, "the tensor is dead after this use (hint)"),
 )
 KERNEL = Word(
     "KERNEL",
@@ -180,5 +190,7 @@ WORDS = {
     Opcode.SCALE: SCALE,
     Opcode.CLAMP: CLAMP,
     Opcode.COMPUTE: COMPUTE,
+    Opcode.PREFETCH: PREFETCH,
+    Opcode.EVICT: EVICT,
 }
 NEVER = 65535

@@ -9,9 +9,14 @@ from spec.isa import Queue
 
 
 class Policy(IntEnum):
-    """Value of the POLICY register. This machine has NONE; others are refused by the driver."""
+    """Value of the POLICY register: who gives up a page (docs/policies.md). Writes of other values do nothing."""
 
     NONE = 0
+    STATIC = 1
+    LRU = 2
+    FREQUENCY = 3
+    EAGER = 4
+    DIRECTED = 5
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ _NAMES = (
     ("ERROR_CODE", "ro", "see errors"),
     ("ERROR_ADDRESS", "ro", "byte address of the instruction or burst"),
     ("INTERRUPT", "rw", "bit 0: irq follows done"),
-    ("POLICY", "rw", "replacement policy"),
+    ("POLICY", "rw", "replacement policy, see Policy"),
     ("PROGRAM_ADDRESS", "rw", "byte address of the program, aligned to a fetch burst"),
     ("PROGRAM_LENGTH", "rw", "instructions, header included"),
     ("DATA_BASE", "rw", "byte address of DRAM page 0, aligned to a page"),
@@ -54,6 +59,8 @@ _NAMES = (
     ("WRITE_BACKS", "ro", "pages written back"),
     ("FILLS", "ro", "pages fetched"),
     ("SERIALS", "ro", "ARRAY commands in serial mode"),
+    ("YIELDS", "ro", "pages evicted from pinned tensors"),
+    ("OVERDRAFTS", "ro", "frames taken beyond a quota"),
 )
 
 _COUNTERS = tuple(

@@ -1,0 +1,30 @@
+"""What the policies have by the piece: quotas, counters that saturate, the table of speculation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spec.isa import TensorClass
+
+if TYPE_CHECKING:
+    from spec.config import Config
+
+#: STATIC: which tensors share a quota, and the eighths of all frames that each group has.
+GROUPS = (
+    ((TensorClass.WEIGHTS,), 2),
+    ((TensorClass.CONSTANTS,), 1),
+    ((TensorClass.INPUT, TensorClass.ACTIVATION, TensorClass.OUTPUT), 5),
+)
+#: FREQUENCY: COMPUTEs that a tensor's count can hold; it stays there.
+MOST_USES = 255
+#: EAGER: entries of the table, bits of a signature, operators that a tensor's uses are told apart by.
+HISTORY = 256
+SIGNATURE_BITS = 16
+PHASES = 3
+#: EAGER: what a signature is mixed with in each phase, from 1, to find the entry: low bits its index, high bits its tag.
+SALTS = (0x0000, 0x6D2B, 0xB4C5)
+
+
+def quotas(config: Config) -> tuple[int, ...]:
+    """Frames that each group may hold before it gives up its own pages."""
+    return tuple(config.frames * eighths // 8 for _, eighths in GROUPS)
