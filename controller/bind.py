@@ -89,7 +89,7 @@ class Binder:
                 bound = self.bound(slot)
                 if bound.first <= first and end <= bound.first + bound.pages:
                     continue
-            whole, limit = buffer.pages(self.config.page_words), self.config.virtual_pages // 2
+            whole, limit = buffer.pages(self.config.page_words), 5 * self.config.virtual_pages // 16
             slices = [] if whole > limit else [(0, whole)]
             if buffer.kind is TensorClass.WEIGHTS and whole > self.stream:
                 slices = [*self._streamed(index, buffer, first), *slices]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sim.machine import Machine
 from spec.isa import TensorClass
 from spec.program import assemble
+from spec.registers import Policy
 
 if TYPE_CHECKING:
     from controller.compiler import Compiled
@@ -57,4 +58,12 @@ def infinite_scratchpad_cycles(compiled: Compiled) -> int | None:
         return None
     larger = replace(config, bank_bytes=bank, virtual_pages=max(config.virtual_pages, frames))
     program = assemble(larger, list(compiled.instructions))
-    return Machine(larger).run(program, compiled.image.copy(), compute_outputs=False).cycles
+    # Nothing ever makes room, so that all policies but `none`, which forgets, are the same.
+    run = Machine(larger).run(program, compiled.image.copy(), compute_outputs=False, policy=Policy.LRU)
+    return run.cycles
+
+
+def no_management_cycles(compiled: Compiled) -> int | None:
+    """Golden cycles of the same program where every operator's tensors go through DRAM."""
+    run = Machine(compiled.config).run(compiled.program, compiled.image.copy(), compute_outputs=False)
+    return run.cycles

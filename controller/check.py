@@ -35,7 +35,8 @@ def check(compiled: Compiled) -> None:
 
     Every output word of every map is written exactly once, and before it is read; every operand lies inside its
     buffer and its binding; engines touch no word outside the pages that their operands name; a command's pages fit
-    the scratchpad; windows are disjoint; pages are stored before their slot is released or the program ends.
+    the scratchpad; windows are disjoint; pages are stored before the program ends; what is dead, by a RELEASE or a
+    hint, is named no more, and no output is.
 
     Raises
     ------
@@ -58,6 +59,7 @@ class _Checker:
         self.by_page = {page: buffer for buffer, page in compiled.placement.pages.items()}
         #: Pages written since they were stored.
         self.dirty: dict[Buffer, set[int]] = {}
+        self.dead: dict[Buffer, set[int]] = {}
         self.summing = False
         self.at = 0
 
@@ -91,8 +93,9 @@ class _Checker:
             pages = self._pages(self._slot(fields), self._words(fields))
             self.dirty.get(self._slot(fields).buffer, set()).difference_update(pages)
         elif opcode is Opcode.RELEASE:
-            buffer = self._slot(fields).buffer
-            self._demand(not self.dirty.get(buffer), f"{buffer.name} is released before its pages are stored")
+            slot, end = self._slot(fields), fields["first"] + fields["pages"]
+            self._demand(end <= len(slot.window), f"a range exceeds the window of {slot.buffer.name}")
+            self._bury(slot.buffer, range(slot.first + fields["first"], slot.first + end))
         elif opcode is Opcode.COMPUTE:
             self._compute(fields)
         else:
@@ -123,6 +126,10 @@ class _Checker:
         self._demand(bool(fields["home"]) or not written.any(), f"{buffer.name} is bound as if DRAM held nothing of it")
         self.slots[slot] = _Slot(buffer, window, first)
 
+    def _bury(self, buffer: Buffer, pages: range) -> None:
+        self._demand(buffer.kind is not TensorClass.OUTPUT, f"{buffer.name} is an output and must not die")
+        self.dead.setdefault(buffer, set()).update(pages)
+
     def _words(self, fields: Fields) -> Words:
         """Words of a range, from its binding's first."""
         runs = fields["offset"] + np.arange(fields["count"]) * fields["stride"]
@@ -146,6 +153,7 @@ class _Checker:
         for role in roles:
             slot, words = self._slot(self.operands[role]), self._words(self.operands[role])
             pages = self._pages(slot, words)
+            self._demand(pages.isdisjoint(self.dead.get(slot.buffer, ())), f"{slot.buffer.name} is named when dead")
             named.setdefault(slot.buffer, set()).update(pages)
             words = words + slot.first * self.config.page_words
             self._demand(bool(words.max() < slot.buffer.words), f"a range exceeds {slot.buffer.name}")
@@ -165,6 +173,10 @@ class _Checker:
                 self._demand(complete, f"{slot.buffer.name} is read before it is written")
         total = sum(len(pages) for pages in named.values())
         self._demand(total <= self.config.frames, f"a command needs {total} pages in {self.config.frames}")
+        for role in roles:
+            if self.operands[role]["drop"]:
+                buffer = self._slot(self.operands[role]).buffer
+                self._bury(buffer, range(buffer.pages(self.config.page_words)))
 
     def _touched(self, fields: Fields, slot: _Slot) -> Words:
         """Words of the input's buffer that a command's window reads."""

@@ -109,6 +109,8 @@ def run(
     machine = configured(config, settings or [])
     costs = _energy_table(energy)
     on_rtl = None if engine is Engine.golden else runner()
+    if on_rtl and policy != "none":
+        raise ModelError(f"policy {policy} runs on the golden model only so far, with --engine golden")
     with display(quiet=quiet) as shown:
         started = perf_counter()
         compiled = _compiled(model, machine, batch, shown.say)
@@ -119,7 +121,8 @@ def run(
         else:
             given, labels = split_inputs(compiled.graph, arrays, inferences)
         found = infer(
-            compiled, given, Reference(model), golden=engine is not Engine.rtl, runner=on_rtl, display=shown
+            compiled, given, Reference(model), golden=engine is not Engine.rtl, runner=on_rtl, display=shown,
+            policy=Policy[policy.upper()],
         )
         result = Result(str(model), compiled, policy, engine.value, seed, found, labels, seconds, peak, costs)
         shown.say("bounds")

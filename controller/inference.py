@@ -17,6 +17,8 @@ from controller.run import (
     run_golden,
     run_rtl,
 )
+from sim.machine import Machine
+from spec.registers import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,22 +84,24 @@ class Inference:
 
 def infer(
     compiled: Compiled, inputs: Sequence[Floats], reference: Reference, *, golden: bool, runner: Runner | None,
-    display: Display,
+    display: Display, policy: Policy = Policy.NONE,
 ) -> list[Inference]:  # fmt: skip
     """Run inferences: on the golden model, if asked for, then on the RTL, if there is a runner.
 
+    Each engine runs them one after the other without a reset, so that a policy that learns is cold in the first only.
     The outputs are compared with the integers of the graph and with onnxruntime; that is a check only where every
     operator is exact, and where onnxruntime is on this processor.
     """
     first: list[Trace | None] = [None] * len(inputs)
     second: list[Trace | None] = [None] * len(inputs)
     if golden:
+        machine = Machine(compiled.config)
         for index, one in enumerate(inputs):
             display.say(f"golden model, inference {index + 1} of {len(inputs)}")
-            first[index] = run_golden(compiled, one)
+            first[index] = run_golden(compiled, one, policy=policy, machine=machine)
     if runner:
         with display.watch([None if trace is None else trace.cycles for trace in first]) as progress:
-            second = [*run_rtl(compiled, inputs, runner, progress)]
+            second = [*run_rtl(compiled, inputs, runner, policy=policy, progress=progress)]
     display.say("onnxruntime")
     exact = not inexact(compiled)
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from controller.bounds import compute_cycles, infinite_scratchpad_cycles, memory_cycles
+from controller.bounds import compute_cycles, infinite_scratchpad_cycles, memory_cycles, no_management_cycles
 from controller.inference import inexact
 from controller.run import Agreement
 from controller.traffic import traffic
@@ -75,7 +75,7 @@ class Result:
                 "compute_cycles": compute_cycles(compiled),
                 "memory_cycles": memory_cycles(compiled),
                 "infinite_scratchpad_cycles": infinite_scratchpad_cycles(compiled),
-                "no_management_cycles": first.golden.cycles if first.golden and self.policy == "none" else None,
+                "no_management_cycles": first.ran.cycles if self.policy == "none" else no_management_cycles(compiled),
             },
             "usage": self._usage(first, moved),
             "energy_pj": self._energy(first),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spec.config import Config
+    from spec.registers import Policy
     from spec.trace import Command, Transaction
 
 _MODULE, _FUNCTION = "tb.system", "run_rtl"
@@ -40,12 +41,12 @@ class Runner(Protocol):
     """Runs a program on the RTL, once for each image of DRAM, all in one simulation."""
 
     def __call__(
-        self, config: Config, program: bytes, images: Sequence[bytes], *, program_address: int,
+        self, config: Config, program: bytes, images: Sequence[bytes], *, policy: Policy, program_address: int,
         progress: Path | None = None,
     ) -> list[RtlRun]:  # fmt: skip
         """Run `program`, which lies at `program_address`, under the configuration's memory profile.
 
-        Each image holds page 0 at byte 0 and ends at or below the program; before each run comes a reset. The
+        Each image holds page 0 at byte 0 and ends at or below the program; before the first run comes a reset. The
         file `progress` is rewritten now and then with "RUN CYCLES": which run it is, and the cycles of all so far.
         Results may be of any type with the members of `RtlRun`; what building took is in the first.
         """
@@ -72,10 +73,13 @@ def runner() -> Runner:
     cannot_build, fails = module.BuildError, module.BenchError
 
     def guarded(
-        config: Config, program: bytes, images: Sequence[bytes], *, program_address: int, progress: Path | None = None
-    ) -> list[RtlRun]:
+        config: Config, program: bytes, images: Sequence[bytes], *, policy: Policy, program_address: int,
+        progress: Path | None = None,
+    ) -> list[RtlRun]:  # fmt: skip
         try:
-            return run(config, program, images, program_address=program_address, progress=progress)
+            return run(
+                config, program, images, policy=policy, program_address=program_address, progress=progress
+            )
         except cannot_build as error:
             raise ModelError(f"the RTL cannot be built: {_cause(str(error))}") from None
         except fails as error:

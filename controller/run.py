@@ -13,6 +13,7 @@ from controller.quantized import as_onnx, evaluate, quantize_inputs
 from controller.refusal import CheckError
 from sim.events import count_events
 from sim.machine import Machine
+from spec.registers import Policy
 from spec.trace import Command, Transaction
 
 if TYPE_CHECKING:
@@ -92,8 +93,10 @@ class Agreement:
         )
 
 
-def run_golden(compiled: Compiled, inputs: Floats) -> Trace:
-    """One inference on the golden model.
+def run_golden(
+    compiled: Compiled, inputs: Floats, *, policy: Policy = Policy.NONE, machine: Machine | None = None
+) -> Trace:
+    """One inference on the golden model; on a `machine` that has run others before, if one is given.
 
     Raises
     ------
@@ -102,7 +105,8 @@ def run_golden(compiled: Compiled, inputs: Floats) -> Trace:
     """
     started = perf_counter()
     dram = compiled.load(quantize_inputs(compiled.graph, inputs))
-    run = Machine(compiled.config).run(compiled.program, dram, address=compiled.program_address)
+    machine = machine or Machine(compiled.config)
+    run = machine.run(compiled.program, dram, policy=policy, address=compiled.program_address)
     if run.cycles is None:
         where = f"{run.error.name} at {run.error_address:#x}"
         raise CheckError(f"{compiled.graph.name}: the golden model stops with {where}")
@@ -114,13 +118,15 @@ def run_golden(compiled: Compiled, inputs: Floats) -> Trace:
 
 
 def run_rtl(
-    compiled: Compiled, inputs: Sequence[Floats], runner: Runner, progress: Path | None = None
-) -> list[Trace]:
+    compiled: Compiled, inputs: Sequence[Floats], runner: Runner, *, policy: Policy = Policy.NONE,
+    progress: Path | None = None,
+) -> list[Trace]:  # fmt: skip
     """Inferences on the RTL, all in one simulation; `progress` is rewritten with "RUN CYCLES" now and then."""
     images = [compiled.load(quantize_inputs(compiled.graph, one)).tobytes() for one in inputs]
     runs = runner(
-        compiled.config, compiled.program, images, program_address=compiled.program_address, progress=progress
-    )
+        compiled.config, compiled.program, images, policy=policy, program_address=compiled.program_address,
+        progress=progress,
+    )  # fmt: skip
     traces = []
     for image, run in zip(images, runs, strict=True):
         after = np.frombuffer(bytes(run.dram[: len(image)]), np.uint8)

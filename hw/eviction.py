@@ -1,4 +1,4 @@
-"""Makes room: takes the first unprotected page of the least recently used tensor."""
+"""Makes room: takes a page of the tensor that the policy gives up first, the one of them that is used last."""
 
 from __future__ import annotations
 

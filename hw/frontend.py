@@ -259,7 +259,7 @@ class FrontEnd(wiring.Component):
                         with m.Else():
                             m.d.comb += allocator.bind.eq(1)
                             m.next = "BIND"
-                    with m.Case(Opcode.RELEASE):
+                    with m.Case(Opcode.RELEASE, Opcode.PREFETCH, Opcode.EVICT):
                         # Policy none forgets a tensor with its operator, not earlier.
                         with m.If(strange):
                             refuse(Error.SLOT_NOT_BOUND)

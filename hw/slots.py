@@ -1,4 +1,4 @@
-"""The tensors that are bound: where they lie, which of their pages are resident, when they were used last."""
+"""The tensors that are bound: where they lie, which of their pages are resident, how they are used."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from sim.commands import Command, Waits, meet
 from sim.directory import Page
 from sim.errors import MachineError
 from sim.eviction import Eviction, group_of
-from sim.history import History
 from sim.slots import Slot
 from spec import timing
 from spec.errors import Error
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sim.hazards import Hazards
+    from sim.history import History
     from sim.steps import Steps
     from spec.config import Config
 
@@ -56,8 +56,8 @@ class Allocator:
         self.evictions = self.write_backs = self.fills = self.yields = self.overdrafts = 0
         #: Fills and write-backs by the number of the tensor's class.
         self.filled, self.written = Counter[int](), Counter[int]()
-        #: Fills of pages that are written: earlier bytes of a partly written page come back.
-        self.merges = 0
+        #: How often one of the rarer ways was taken, by its name; see Run.
+        self.reached = Counter[str]()
 
     def bind(self, slot: int, fields: dict[str, int]) -> None:
         """Bind a tensor; a live slot's pages are released first."""
@@ -93,25 +93,30 @@ class Allocator:
                 continue
             if page.dirty and live:
                 self.write_back(slot, p)
+            self.reached["drops"] += page.dirty
+            page.dirty = False
             self._give_back(slot, p)
-        if first < end:
-            # What is left lies on one side, or else the summary stays.
-            if first == s.low:
-                s.low = end
-            elif end == s.high:
-                s.high = first
+        # What is left may lie on one side; otherwise the summary stays.
+        if not s.resident:
+            s.low, s.high = s.pages, 0
+        elif first == s.low:
+            s.low = max(first, end)
+        elif end == s.high:
+            s.high = min(first, end)
 
     def finish(self) -> None:
         """At the program's end: what it leaves behind, outputs, is written back; all else was for the program alone."""
+        before = self.write_backs
         for slot, s in enumerate(self.slots):
             self.release(slot, live=s.tensor_class == TensorClass.OUTPUT)
+        self.reached["flushes"] += self.write_backs - before
 
     def touch(self, slot: int, operand: dict[str, int], *, first: bool, shape: int, operator: int) -> None:
-        """Note that the current COMPUTE uses ``slot`` as ``operand``; ``first``, ``shape``, ``operator``: see History."""
+        """Note that the current COMPUTE uses ``slot`` as ``operand``; for what follows see History."""
         s = self.slots[slot]
         if self.policy is Policy.EAGER:
             self.steps.spend(timing.RECALL)
-            self.history.touch(s, first=first, shape=shape, operator=operator, now=self.now)
+            self.reached[self.history.touch(s, first=first, shape=shape, operator=operator, now=self.now)] += 1
         else:
             s.distance = operand["next_use"]
         s.used, s.uses, s.pinned = self.now, min(s.uses + 1, MOST_USES), bool(operand["pin"])
@@ -131,6 +136,7 @@ class Allocator:
         if not page.present:
             self.steps.spend(timing.ALLOCATE)
             frame = self._find(self.slots[slot].colour)
+            self.reached["prefetches" if frame is not None else "refusals"] += 1
             if frame is not None:
                 self._map(slot, p, page, frame)
                 self._fill(slot, p, page)
@@ -143,6 +149,7 @@ class Allocator:
         if page.present:
             if page.dirty:
                 self.write_back(slot, p)
+            self.reached["discards"] += 1
             self._give_back(slot, p)
 
     def settle(
@@ -175,7 +182,7 @@ class Allocator:
         self._map(slot, p, page, self._allocate(slot, protect))
         if not writes or page.home:
             self._fill(slot, p, page)
-            self.merges += writes
+            self.reached["merges"] += writes
 
     def _map(self, slot: int, p: int, page: Page, frame: int) -> None:
         """Let page ``p`` of ``slot`` lie in ``frame`` as soon as nobody translates its older mapping."""
@@ -242,7 +249,8 @@ class Allocator:
     def _lose(self, slot: int, p: int) -> None:
         s = self.slots[slot]
         page = self.directory[s.window + p]
-        page.present = page.dirty = False
+        assert not page.dirty, f"page {p} of slot {slot} must be written back or dead before it goes"
+        page.present = False
         self.table[s.window + p] = -1
         self.held[group_of(s.tensor_class)] -= 1
 
@@ -276,6 +284,7 @@ class Allocator:
     def _evict(self, protect: Callable[[], set[int]], group: int | None = None) -> int | None:
         """The frame of a victim, which is written back if it is dirty."""
         victim = self.eviction.find(protect, self.now, group=group)
+        self.reached["barren"] += self.eviction.barren
         if victim is None:
             return None
         page = self.directory[self.slots[victim.slot].window + victim.page]

@@ -39,11 +39,14 @@ class Eviction:
 
     def __init__(self, policy: Policy, steps: Steps, slots: Sequence[Slot], directory: Sequence[Page]) -> None:
         self.policy, self.steps, self.slots, self.directory = policy, steps, slots, directory
+        #: Tensors of the last search that had only protected pages.
+        self.barren = 0
 
     def find(self, protect: Callable[[], set[int]], now: int, *, group: int | None = None) -> Victim | None:
-        """A page that is not protected, of a tensor of ``group`` if that is given; its slot's summary changes already."""
+        """A page that is not protected, of a tensor of ``group`` if that is not None; its slot's summary changes."""
         protected = protect()
         barren: set[int] = set()
+        self.barren = 0
         while True:
             self.steps.spend(timing.SCAN_SLOT * len(self.slots) + timing.SCAN_CHOICE)
             candidates = [
@@ -57,6 +60,7 @@ class Eviction:
             if page is not None:
                 return Victim(slot, page)
             barren.add(slot)
+            self.barren += 1
 
     def _page(self, s: Slot, protected: set[int]) -> int | None:
         up = self.policy is Policy.NONE
@@ -70,7 +74,7 @@ class Eviction:
                 # Beyond what is absent, or goes, at either end there is nothing.
                 if at == s.low:
                     s.low += 1
-                elif at == s.high - 1:
+                elif at == s.high - 1 and not up:
                     s.high -= 1
             if goes:
                 s.resident -= 1

@@ -32,14 +32,14 @@ class History:
 
     entries: list[tuple[int, int] | None] = field(default_factory=lambda: [None] * HISTORY)
     source: int = 0
-    recalled: int = 0
-    learned: int = 0
 
-    def touch(self, slot: Slot, *, first: bool, shape: int, operator: int, now: int) -> None:
+    def touch(self, slot: Slot, *, first: bool, shape: int, operator: int, now: int) -> str:
         """Note that an operand of COMPUTE ``now`` names ``slot``; ``first``: it is the input.
 
-        ``shape`` are bits of the COMPUTE that tell operators apart.
+        ``shape`` are bits of the COMPUTE that tell operators apart. Returns "guesses" where an entry told when the
+        tensor will come back, "novelties" where a phase begins without one, else "repeats".
         """
+        found = "repeats"
         known = slot.tensor_class in _MAPS
         if first:
             self.source = 0
@@ -50,14 +50,14 @@ class History:
             else:
                 index, tag = self._place(slot)
                 self.entries[index] = tag, min(now - slot.begun, NEVER - 1)
-                self.learned += 1
             slot.phase, slot.operator, slot.begun = min(slot.phase + 1, PHASES), operator, now
             index, tag = self._place(slot)
             entry = self.entries[index]
             slot.distance = entry[1] if entry and entry[0] == tag else 0
-            self.recalled += slot.distance > 0
+            found = "guesses" if slot.distance else "novelties"
         if first and known:
             self.source = slot.signature
+        return found
 
     @staticmethod
     def _place(slot: Slot) -> tuple[int, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sim.eviction import group_of
+
 if TYPE_CHECKING:
     from sim.allocator import Allocator
 
@@ -30,5 +32,9 @@ def check(allocator: Allocator) -> None:
             assert page.frame not in owned, f"frame {page.frame} must have one owner"
             assert allocator.table[slot.window + p] == page.frame, f"page {p} of slot {number} must be translated"
             owned[page.frame] = number
+    held = [0] * len(allocator.held)
+    for slot in allocator.slots:
+        held[group_of(slot.tensor_class)] += slot.resident
+    assert held == allocator.held, f"groups must hold {held} pages, not {allocator.held}"
     everything = sorted([*frames, *owned])
     assert everything == list(range(config.frames)), f"free and owned frames must be all, once, not {everything}"

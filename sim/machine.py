@@ -54,8 +54,11 @@ class Run:
         What the front end did, with every command's work and waits.
     full
         For each queue, commands that waited for room in it.
-    merges
-        Pages that were fetched to be written partly.
+    reached
+        How often the controller took a rarer way. "merges": fetched a page that was to be written partly. "drops": gave
+        back a dirty page that was dead. "flushes": wrote a page back at the end. "prefetches", "refusals": fetched a
+        page ahead, or found no free frame for it. "discards": evicted a page when told. "barren": found a tensor whose
+        pages were all protected. "guesses", "novelties", "repeats": see History.
     filled, written
         Pages fetched and written back, by the tensor's class.
     """
@@ -68,7 +71,7 @@ class Run:
     error_address: int
     steps: list[Step]
     full: dict[str, int]
-    merges: int
+    reached: dict[str, int]
     filled: dict[TensorClass, int]
     written: dict[TensorClass, int]
 
@@ -187,7 +190,8 @@ class Machine:
         filled, written = ({c: of[c] for c in TensorClass} for of in (allocator.filled, allocator.written))
         if error:
             return Run(cycles=None, commands=[], transactions=[], counters=counters, error=error,
-                       error_address=error_address, steps=steps, full={}, merges=allocator.merges, filled=filled,
+                       error_address=error_address, steps=steps, full={}, reached=dict(allocator.reached),
+                       filled=filled,
                        written=written)  # fmt: skip
         times = schedule(self.config, self.memory, steps, address=address, length=length, lazily=lazily)
         bursts = {"READ_BURSTS": "R", "WRITE_BURSTS": "W", "FETCH_BURSTS": "P"}
@@ -199,5 +203,6 @@ class Machine:
             **times.counters,
         }
         return Run(cycles=times.cycles, commands=times.commands, transactions=times.transactions, counters=counters,
-                   error=error, error_address=0, steps=steps, full=times.full, merges=allocator.merges, filled=filled,
+                   error=error, error_address=0, steps=steps, full=times.full, reached=dict(allocator.reached),
+                   filled=filled,
                    written=written)  # fmt: skip

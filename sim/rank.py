@@ -17,9 +17,9 @@ def rank(policy: Policy, slot: Slot, now: int) -> tuple[float, ...]:
     """A tensor's place under a policy in COMPUTE ``now``: the smallest goes first.
 
     >>> from sim.slots import Slot
-    >>> soon, late = Slot(used=7, distance=2), Slot(used=5, distance=40)
-    >>> rank(Policy.LRU, late, 8) < rank(Policy.LRU, soon, 8), rank(Policy.DIRECTED, late, 8) < rank(Policy.DIRECTED, soon, 8)
-    (True, True)
+    >>> soon, late = Slot(used=5, distance=4), Slot(used=7, distance=40)
+    >>> [rank(policy, soon, 8) < rank(policy, late, 8) for policy in (Policy.LRU, Policy.DIRECTED)]
+    [True, False]
     """
     if policy is Policy.STATIC:
         return (slot.order,)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Slot:
     """A bound tensor. All resident pages p have low <= p < high.
 
-    ``order``: its BIND's number. ``used``: number of the last COMPUTE that named it. ``uses``: such COMPUTEs by operand,
-    up to MOST_USES. ``cursor``: the first page that the last of them named; pages below it were left behind.
-    ``distance``: COMPUTEs from then on until these are expected again: a hint or a guess; NEVER, or 0 if nobody knows.
+    ``order``: its BIND's number. ``used``: number of the last COMPUTE that named it. ``uses``: operands of COMPUTEs
+    since BIND, up to MOST_USES. ``cursor``: the first page that the last of them named; those below were left behind.
+    ``distance``: COMPUTEs from then on until these are expected again, a hint or a guess; NEVER; 0 if nobody knows.
     ``pinned``: so says the last hint. ``signature``, ``phase``, ``operator``, ``begun``: see History.
     """
 

@@ -176,9 +176,9 @@ CONFIGS = {
         Config(name="board", rows=8, cols=8, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=512,
                bus_bytes=4, slots=32, virtual_pages=1024),
         Config(name="default", rows=16, cols=16, banks=8, bank_bytes=65536, page_bytes=2048, accumulator_rows=1024,
-               bus_bytes=8, slots=64, virtual_pages=1024),
+               bus_bytes=8, slots=64, virtual_pages=2048),
         Config(name="edge", rows=16, cols=16, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=1024,
-               bus_bytes=4, slots=64, virtual_pages=1024),
+               bus_bytes=4, slots=64, virtual_pages=4096),
         Config(name="onsram", rows=16, cols=16, banks=16, bank_bytes=65536, page_bytes=1024, accumulator_rows=1024,
                bus_bytes=4, slots=64, virtual_pages=4096, memory=_SHARED_EDGE),
     )

@@ -21,7 +21,7 @@ MOST_USES = 255
 HISTORY = 256
 SIGNATURE_BITS = 16
 PHASES = 3
-#: EAGER: what a signature is mixed with in each phase, from 1, to find the entry: low bits its index, high bits its tag.
+#: EAGER: what a signature is mixed with in each phase, from 1, to find an entry: low bits its index, high bits its tag.
 SALTS = (0x0000, 0x6D2B, 0xB4C5)
 
 

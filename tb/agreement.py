@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sim.machine import Machine, Run
 from spec.errors import Error
+from spec.registers import Policy
 from tb import compare
 from tb.system import Job
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["difference", "expected", "job"]
 
 #: Counters that say how much was done, not how long it took.
-UNTIMED = ("READ_BURSTS", "WRITE_BURSTS", "FETCH_BURSTS", "COMPUTES", "EVICTIONS", "WRITE_BACKS", "FILLS", "SERIALS")
+UNTIMED = (
+    "READ_BURSTS", "WRITE_BURSTS", "FETCH_BURSTS", "COMPUTES", "EVICTIONS", "WRITE_BACKS", "FILLS", "SERIALS", "YIELDS",
+    "OVERDRAFTS",
+)  # fmt: skip
 
 
 def job(sample: Sample, memory: Memory, **changes: object) -> Job:
@@ -42,10 +46,13 @@ def expected(config: Config, work: Job, *, machine: Machine | None = None) -> tu
     dram = bytearray(work.image)
     machine = machine or Machine(config)
     machine.memory = work.memory
+    if work.reset:
+        machine.reset()
     first = work.program_address - work.load_address
     run = machine.run(
-        work.image[first:], dram, address=work.program_address, length=work.program_length, data_base=work.data_base,
-        dram_base=work.load_address, read_window=work.read_window, write_window=work.write_window,
+        work.image[first:], dram, policy=Policy(work.policy), address=work.program_address,
+        length=work.program_length, data_base=work.data_base, dram_base=work.load_address,
+        read_window=work.read_window, write_window=work.write_window,
     )  # fmt: skip
     return run, bytes(dram)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spec.errors import Error
-from spec.isa import WORDS, Mode, Opcode, Role, TensorClass
+from spec.isa import NEVER, WORDS, Mode, Opcode, Role, TensorClass
 from spec.program import Instruction, assemble
 from spec.timing import CONSTANTS_WORDS
 
@@ -134,7 +134,9 @@ class Author:
         else:
             return False
         for role, span in spans.items():
-            self.add(Opcode.OPERAND, role=role, **{**span, **{k: v for k, v in changes.items() if k in span}})
+            hints = {"next_use": rng.choice((NEVER, 0, rng.randint(1, 20))), "pin": rng.random() < 0.2,
+                     "drop": rng.random() < 0.1}  # fmt: skip
+            self.add(Opcode.OPERAND, role=role, **{**span, **{k: v for k, v in changes.items() if k in span}, **hints})
         self.add(
             Opcode.KERNEL, kernel_h=kernel_h, kernel_w=kernel_w, stride_h=rng.randint(1, 15),
             dilation_w=rng.randint(1, 9), blocks=rng.randint(1, 9) if mode == Mode.ARRAY else 1,
@@ -154,13 +156,13 @@ class Author:
         )  # fmt: skip
         return True
 
-    def store(self) -> None:
-        """A STORE of some range; now and then one of no words."""
+    def range(self, opcode: Opcode) -> None:
+        """A STORE, PREFETCH or EVICT of some range; now and then one of no words."""
         slot = self.random.choice(list(self.windows))
         if (span := self._span(slot)) is not None:
             if self.random.random() < 0.2:
                 span[self.random.choice(("run", "count"))] = 0
-            self.add(Opcode.STORE, **span)
+            self.add(opcode, **span)
 
     def program(self, computes: int) -> bytes:
         """A legal program of about so many COMPUTEs."""
@@ -173,9 +175,12 @@ class Author:
             if what < 0.2:
                 self.bind(rng.randrange(c.slots))
             elif what < 0.35:
-                self.store()
-            elif what < 0.4:
-                self.add(Opcode.RELEASE, slot=rng.randrange(c.slots))
+                self.range(Opcode.STORE)
+            elif what < 0.45:
+                self.range(rng.choice((Opcode.PREFETCH, Opcode.EVICT)))
+            elif what < 0.55:
+                self.add(Opcode.RELEASE, slot=rng.randrange(c.slots), first=rng.choice((0, 0, rng.randint(0, 4))),
+                         pages=rng.choice((rng.randint(0, 4), c.virtual_pages)))  # fmt: skip
         self.add(Opcode.END)
         return self.bytes()
 
@@ -205,7 +210,7 @@ class Author:
         elif error is Error.OTHER_CONFIGURATION:
             raw[4 + rng.randrange(8)] ^= 1 << rng.randrange(8)
         elif error is Error.ILLEGAL_OPCODE:
-            word = rng.choice((0, 11, 12, 13, 14, 15, Opcode.OPERAND | 7 << 86, Opcode.OPERAND | 5 << 86))
+            word = rng.choice((0, 13, 14, 15, Opcode.OPERAND | 7 << 86, Opcode.OPERAND | 5 << 86))
             raw += word.to_bytes(16, "little")
         return bytes(raw)
 

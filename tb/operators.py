@@ -73,7 +73,8 @@ class Operators:
         shape = {"height": height, "blocks": blocks, "width": width}
         words = height * blocks * width
         addend = self._addend(shape, source)
-        target = addend if addend and rng.random() < 0.5 else binder.tensor(TensorClass.ACTIVATION, words, **shape)
+        kind = rng.choice((TensorClass.ACTIVATION, TensorClass.ACTIVATION, TensorClass.OUTPUT))
+        target = addend if addend and rng.random() < 0.5 else binder.tensor(kind, words, **shape)
         if target is not addend:
             # Without home no byte of the last page may stay unwritten: it would be whatever its frame held before.
             target.home = words % self.config.page_words != 0 or rng.random() < 0.3
@@ -95,14 +96,57 @@ class Operators:
         target.home |= len(fitting) < len(tiles)
         self.homeless |= not target.home
         self._registers(k, mode)
+        dying = [t for t in (source, weights, constants) if t is not None and t is not target and rng.random() < 0.3]
         for tile in fitting:
             self._emit_tile(tile, mode, k, target, residual=addend is not None)
+            self._move(tile)
+        self._bury(dying, fitting)
         if rng.random() < 0.4:
             binder.bind(target)
             self._emit(Opcode.STORE, slot=target.slot, offset=0, run=words, stride=0, count=1)
-        if rng.random() < 0.3 and source.slot is not None:
-            self._emit(Opcode.RELEASE, slot=source.slot)
         self._maps.append(target)
+
+    def _move(self, tile: list[Part]) -> None:
+        """Now and then fetch a range of pages ahead, or evict one."""
+        if self.rng.random() < 0.2:
+            tensor, (offset, run, stride, count) = self.rng.choice([*tile[-1].operands.values()])
+            opcodes = self.rng.choice(((Opcode.PREFETCH,), (Opcode.EVICT,), (Opcode.EVICT, Opcode.PREFETCH)))
+            if self.rng.random() < 0.5:
+                offset, run, stride, count = 0, tensor.words, 0, 1
+            assert tensor.slot is not None
+            for opcode in opcodes:
+                self._emit(opcode, slot=tensor.slot, offset=offset, run=run, stride=stride, count=count)
+
+    def _bury(self, dying: list[Tensor], tiles: list[list[Part]]) -> None:
+        """Tensors that nobody names again: their pages are released, all or some; or the last COMPUTE drops them."""
+        for tensor in dying:
+            tensor.dead = True
+            if tensor in self._maps:
+                self._maps.remove(tensor)
+            if tensor.slot is None:
+                continue
+            ways = ["whole", "part", "page by page"]
+            last = {t: role for role, (t, _) in tiles[-1][-1].operands.items()} if tiles else {}
+            if tensor in last:
+                ways.append("drop")
+            way = self.rng.choice(ways)
+            if way == "drop":
+                # The hint stands in an OPERAND; to say it once more before the COMPUTE is as good.
+                self._drop(last[tensor])
+                continue
+            first = self.rng.randrange(tensor.pages) if way == "part" else 0
+            step = 1 if way == "page by page" else tensor.pages
+            for page in range(first, first + 1 if way == "part" else tensor.pages, step):
+                count = self.rng.randint(1, tensor.pages - first) if way == "part" else step
+                self._emit(Opcode.RELEASE, slot=tensor.slot, first=page, pages=count)
+
+    def _drop(self, role: Role) -> None:
+        """Have the last COMPUTE drop one of its operands."""
+        instructions = self.binder.instructions
+        compute = max(i for i, one in enumerate(instructions) if one.opcode is Opcode.COMPUTE)
+        at = max(i for i, one in enumerate(instructions[:compute])
+                 if one.opcode is Opcode.OPERAND and one.fields["role"] == role)  # fmt: skip
+        instructions[at] = Instruction(Opcode.OPERAND, {**instructions[at].fields, "drop": 1})
 
     def _source(self) -> Tensor:
         if self._maps and self.rng.random() < 0.7:
@@ -220,7 +264,7 @@ class Operators:
                 assert tensor.slot is not None
                 self._emit(
                     Opcode.OPERAND, role=role, slot=tensor.slot, offset=offset, run=run, stride=stride, count=count,
-                    next_use=rng.choice((NEVER, rng.randint(1, 9))), pin=rng.getrandbits(1), drop=rng.getrandbits(1),
+                    next_use=rng.choice((NEVER, rng.randint(1, 9))), pin=rng.getrandbits(1), drop=0,
                 )  # fmt: skip
             self._emit(
                 Opcode.COMPUTE, mode=mode, first=int(part is tile[0]), last=int(part is tile[-1]),

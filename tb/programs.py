@@ -23,7 +23,9 @@ __all__ = ["EVENTS", "Sample", "coverage", "sample"]
 EVENTS = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "half_waits", "data_waits", "full_queues",
     "serials", "stale_stalls", "array_computes", "window_computes", "single_tiles", "chained_computes", "residuals",
+    "drops", "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties", "yields", "overdrafts",
 )  # fmt: skip
+_TOLD = ("merges", "drops", "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class Sample:
         Base and limit of the pages that may be read and written.
     flushed
         Everything leaves the machine at the end, so DRAM holds all results.
+    dead
+        Addresses (first, end) of tensors that died, and so need not.
     """
 
     config: Config
@@ -58,6 +62,7 @@ class Sample:
     read_window: tuple[int, int]
     write_window: tuple[int, int]
     flushed: bool
+    dead: tuple[tuple[int, int], ...]
 
 
 def sample(config: Config, seed: int, *, computes: int = 12) -> Sample:
@@ -87,6 +92,10 @@ def sample(config: Config, seed: int, *, computes: int = 12) -> Sample:
     return Sample(
         config=config, seed=seed, program=program, length=len(instructions) + 1, image=bytes(image),
         program_address=program_address, data_base=data_base, read_window=window, write_window=window, flushed=flushed,
+        dead=tuple(
+            (data_base + t.page * config.page_bytes, data_base + (t.page + t.pages) * config.page_bytes)
+            for t in binder.tensors if t.dead
+        ),
     )  # fmt: skip
 
 
@@ -95,8 +104,9 @@ def coverage(run: Run) -> Counter[str]:
     found = Counter(dict.fromkeys(EVENTS, 0))
     found["evictions"] = run.counters["EVICTIONS"]
     found["write_backs"] = run.counters["WRITE_BACKS"]
-    found["merges"] = run.merges
-    found["serials"] = run.counters["SERIALS"]
+    found.update({name: run.reached.get(name, 0) for name in _TOLD})
+    for name in ("serials", "yields", "overdrafts"):
+        found[name] = run.counters[name.upper()]
     for cause in ("port", "half", "data"):
         found[f"{cause}_waits"] = sum(v > 0 for k, v in run.counters.items() if k.endswith(f"_{cause.upper()}"))
     found["full_queues"] = sum(run.full.values())

@@ -19,6 +19,7 @@ import numpy as np
 from spec.errors import SENTENCES, Error
 from spec.isa import Queue
 from spec.memory import Memory
+from spec.registers import Policy
 from spec.trace import Command, Transaction
 from tb.build import BenchError, BuildError, Results, Simulator, alone, build, generated, run
 
@@ -47,6 +48,8 @@ class Job:
         Base and limit of the pages that may be read and written.
     dump_address, dump_bytes
         What of DRAM is returned.
+    policy
+        Value of the POLICY register.
     memory
         The memory's profile.
     stall_seed
@@ -72,7 +75,7 @@ class Job:
     data_base: int = 0
     dump_address: int = 0
     dump_bytes: int = 0
-    policy: int = 0
+    policy: Policy = Policy.NONE
     memory: Memory = field(default_factory=Memory)
     stall_seed: int | None = None
     error_page: int | None = None
@@ -203,14 +206,17 @@ def observe(
 
 
 def run_rtl(
-    config: Config, program: bytes, images: Sequence[bytes], *, program_address: int, progress: Path | None = None
-) -> list[RtlRun]:
+    config: Config, program: bytes, images: Sequence[bytes], *, policy: Policy = Policy.NONE, program_address: int,
+    progress: Path | None = None,
+) -> list[RtlRun]:  # fmt: skip
     """Run a program under the configuration's memory profile, once for each image of DRAM, in one simulation.
 
     Parameters
     ----------
     images
-        Bytes of DRAM from page 0 on, at byte 0; they end at or below the program. Before each run comes a reset.
+        Bytes of DRAM from page 0 on, at byte 0; they end at or below the program. Before the first run comes a reset.
+    policy
+        Value of the POLICY register.
     progress
         A file that is rewritten with "RUN CYCLES" now and then.
 
@@ -232,9 +238,9 @@ def run_rtl(
         Job(
             image=dram.ljust(program_address, b"\0") + program, program_address=program_address,
             program_length=length, read_window=(0, len(dram)), write_window=(0, len(dram)), dump_bytes=len(dram),
-            memory=config.memory,
+            memory=config.memory, policy=policy, reset=index == 0,
         )
-        for dram in images
+        for index, dram in enumerate(images)
     ]  # fmt: skip
     size = max(1 << 22, 1 << (max(len(job.image) for job in jobs) - 1).bit_length())
     began = time.monotonic()

@@ -25,7 +25,8 @@ class Tensor:
     """A tensor of so many words, from DRAM page ``page`` on.
 
     Feature maps have ``height`` x ``blocks`` x ``width`` words in this order; other tensors have zeros there. ``home``:
-    DRAM holds its bytes, so that a page of it that is partly written must be fetched first.
+    DRAM holds its bytes, so that a page of it that is partly written must be fetched first. ``dead``: it is named no
+    more, and DRAM need not hold what was written to it.
     """
 
     tensor_class: TensorClass
@@ -36,6 +37,7 @@ class Tensor:
     blocks: int = 0
     width: int = 0
     home: bool = True
+    dead: bool = False
     slot: int | None = None
     window: int = 0
 
@@ -50,8 +52,8 @@ class Binder:
 
     Attributes
     ----------
-    image
-        The initial bytes of DRAM from page 0 on, tensor after tensor.
+    image, tensors
+        The initial bytes of DRAM from page 0 on, tensor after tensor, and these tensors.
     instructions
         What is emitted so far; others append to it.
     """
@@ -60,6 +62,7 @@ class Binder:
         self.config, self.rng = config, rng
         self.image = bytearray()
         self.instructions: list[Instruction] = []
+        self.tensors: list[Tensor] = []
         self._slots: list[Tensor | None] = [None] * config.slots
         self._generator = np.random.default_rng(rng.getrandbits(32))
 
@@ -68,6 +71,7 @@ class Binder:
         size = self.config.page_bytes
         pages = -(-words * self.config.rows // size)
         made = Tensor(tensor_class, words, len(self.image) // size, pages, **shape)
+        self.tensors.append(made)
         self.image += self._generator.integers(0, 256, pages * size, dtype=np.uint8).tobytes()
         return made
 

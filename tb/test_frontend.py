@@ -148,9 +148,10 @@ def check(dut: Any, program: bytes, run: Run, where: str, **model_arguments: int
         assert frame in (-1, mapped.get(page)), f"page {page} must be mapped to {frame}, not {mapped}; {where}"
     for queue in Queue:
         assert all(f < run.cycles for f in run.finishes[queue] if queue is not Queue.SUMS), f"{queue.name}; {where}"
+    allocator = model.allocator
     counters = {
-        "computes": model.computes, "evictions": model.allocator.evictions, "write_backs": model.allocator.write_backs,
-        "fills": model.allocator.fills, "serials": model.serials,
+        "computes": allocator.now, "evictions": allocator.evictions, "write_backs": allocator.write_backs,
+        "fills": allocator.fills, "serials": model.serials,
     }  # fmt: skip
     got = {name: int(getattr(dut, name).value) for name in COUNTERS}
     assert got == counters, f"counters must be {counters}, not {got}; {where}"

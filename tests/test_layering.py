@@ -50,20 +50,20 @@ ONLY_HW = {
     "wipe": "a new model begins empty; the front end's bench resets in mid-run",
     "freelist": _CONTROL,
     "pagewalk": _CONTROL,
-    "slots": _CONTROL,
     "bind": _CONTROL,
     "check": _CONTROL,
-    "directory": _CONTROL,
     "dispatch": _CONTROL,
-    "eviction": _CONTROL,
     "flight": _CONTROL,
     "release": _CONTROL,
     "settle": _CONTROL,
     "transfers": _CONTROL,
 }
 # Models whose unit is checked by the bench of another.
-BENCHED_ELSEWHERE = {"allocator": "the front end's bench drives it, instruction by instruction"}
+_DRIVEN = "the front end's bench drives it, instruction by instruction"
+BENCHED_ELSEWHERE = {"allocator": _DRIVEN, "directory": _DRIVEN, "eviction": _DRIVEN}
 ONLY_SIM = {
+    "rank": "policies other than none are the model's alone so far",
+    "history": "policy eager is the model's alone so far",
     "datapath": "the order of effects on data, which hardware spreads over its engines",
     "engines": "the times of all engines together; each engine's bench measures its own",
     "invariants": "checks of the model's tables; the hardware's are assertions in its units",

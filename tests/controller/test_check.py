@@ -54,6 +54,11 @@ def _without(at: int, instructions: Instructions) -> Instructions:
     return [*instructions[:at], *instructions[at + 1 :]]
 
 
+def _moved(at: int, to: int, instructions: Instructions) -> Instructions:
+    """Instruction ``at`` stands before ``to``, which comes earlier."""
+    return [*instructions[:to], instructions[at], *instructions[to:at], *instructions[at + 1 :]]
+
+
 def _twice(instructions: Instructions) -> Instructions:
     at = _find(instructions, Opcode.COMPUTE)
     return [*instructions[: at + 1], *instructions[at:]]
@@ -62,10 +67,13 @@ def _twice(instructions: Instructions) -> Instructions:
 BREAKAGES: dict[str, Callable[[Instructions], Instructions]] = {
     "is written twice": _twice,
     "is read before it is written": lambda some: _without(_find(some, Opcode.COMPUTE), some),
-    "is released before its pages are stored": lambda some: _without(_find(some, Opcode.STORE), some),
-    "pages are not stored at the end": lambda some: [
-        one for one in some if one.opcode not in {Opcode.STORE, Opcode.RELEASE}
+    "is named when dead": lambda some: _moved(_find(some, Opcode.RELEASE), _find(some, Opcode.COMPUTE), some),
+    "is an output and must not die": lambda some: [
+        *some[:-1],
+        Instruction(Opcode.RELEASE, {"slot": some[_find(some, Opcode.BIND, -1, tensor_class=4)].fields["slot"],
+                                     "first": 0, "pages": 1}),
     ],
+    "pages are not stored at the end": lambda some: [one for one in some if one.opcode is not Opcode.STORE],
     "is not bound": lambda some: _without(_find(some, Opcode.BIND), some),
     "exceeds": lambda some: _changed(_find(some, Opcode.OPERAND, role=Role.INPUT), some, offset=4000),
     "leaves the pages that are named": lambda some: _changed(

@@ -24,6 +24,7 @@ from controller.zoo import ZOO
 from sim.energy import TABLE
 from sim.machine import Machine
 from spec.config import CONFIGS, Config
+from spec.registers import Policy
 from tb.build import BenchError, BuildError
 from tests.controller.models import QdqModel
 
@@ -178,7 +179,7 @@ REFUSALS: dict[str, tuple[Callable[[Path, Path], list[object]], str]] = {
     "number": (lambda m, _d: [m, "--set", "banks=many"], "banks must be a whole number, not 'many'"),
     "setting": (lambda m, _d: [m, "--set", "banks"], "--set must be KEY=VALUE"),
     "toml": (lambda m, d: [m, "--config", _written(d / "a.toml", b"= 3")], "this is not TOML"),
-    "policy": (lambda m, _d: [m, "--policy", "lru"], "policy must be one of none, not 'lru'"),
+    "policy": (lambda m, _d: [m, "--policy", "mru"], "policy must be one of none, static, lru"),
     "energy": (lambda m, d: [m, "--energy", _written(d / "e.toml", b"")], "e.toml: there is no event.int8_multiply.pj"),
     "engine": (lambda m, _d: [m, "--engine", "quantum"], "quantum"),
     "option": (lambda m, _d: [m, "--nonsense"], "--nonsense"),
@@ -230,13 +231,13 @@ def _fake_runner(change: Callable[[RtlRun], RtlRun]) -> Callable[..., list[RtlRu
     """A runner whose last run is changed."""
 
     def run(
-        config: Config, program: bytes, images: list[bytes], *, program_address: int, progress: object
+        config: Config, program: bytes, images: list[bytes], *, policy: Policy, program_address: int, progress: object
     ) -> list[RtlRun]:
         assert progress is None
-        runs = []
+        runs, machine = [], Machine(config)
         for dram in images:
             memory = bytearray(dram)
-            found = Machine(config).run(program, memory, address=program_address)
+            found = machine.run(program, memory, policy=policy, address=program_address)
             assert found.cycles
             after = np.frombuffer(memory, np.uint8)
             runs.append(RtlRun(found.cycles, found.commands, found.transactions, after, 0.5, 0.25, 1 << 30, 1 << 20))
