@@ -24,13 +24,14 @@ from controller.zoo import ZOO
 from sim.energy import TABLE
 from sim.machine import Machine
 from spec.config import CONFIGS, Config
-from spec.registers import Policy
 from tb.build import BenchError, BuildError
 from tests.controller.models import QdqModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from spec.registers import Policy
 
 KEYS = {
     "model", "config", "config_hash", "policy", "engine", "seed", "macs", "cycles", "utilization", "dram", "match",
@@ -361,8 +362,8 @@ def test_a_golden_model_that_errs_is_exit_one(
     """Outputs that are not the graph's are a failed check, not a crash."""
     real = run_golden
 
-    def wrong(*arguments: Any) -> Any:  # noqa: ANN401
-        trace = real(*arguments)
+    def wrong(*arguments: Any, **more: Any) -> Any:  # noqa: ANN401
+        trace = real(*arguments, **more)
         return replace(trace, outputs={name: array ^ 1 for name, array in trace.outputs.items()})
 
     monkeypatch.setattr(controller.inference, "run_golden", wrong)
