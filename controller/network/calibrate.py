@@ -38,7 +38,7 @@ def write_quantized(path: Path, model: onnx.ModelProto, batches: Iterable[Array]
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
-    with TemporaryDirectory(dir=path.parent) as folder:
+    with TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         plain, quantized = Path(folder) / "float.onnx", Path(folder) / "quantized.onnx"
         onnx.save(onnx.shape_inference.infer_shapes(model), plain)
         quantize_static(

@@ -154,7 +154,7 @@ def write_digits(path: Path | str) -> Path:
     path = Path(path)
     images, _ = load_images()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent) as folder:
+    with TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         plain, quantized = Path(folder) / "float.onnx", Path(folder) / "quantized.onnx"
         onnx.save(float_model(train()), plain)
         quantize_static(
