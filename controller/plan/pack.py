@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from controller.plan.pack_problem import Buffer
 
-#: Placements of the canonical search for each order of preference, before CP-SAT is asked.
-_NODES = 20_000
+#: Placements of the canonical search for each order of preference, times buffers, before CP-SAT is asked.
+_EFFORT = 20_000
 
 
 def pack(
@@ -68,7 +68,7 @@ class _Part:
             return
         aim = max(goal, self.bound)
         for preference in PREFERENCES:
-            search = Search(self.buffers, aim, preference, nodes=_NODES, deadline=deadline)
+            search = Search(self.buffers, aim, preference, nodes=_EFFORT // len(self.buffers), deadline=deadline)
             try:
                 found = search.run()
             except BudgetError:
@@ -105,16 +105,29 @@ def components(buffers: Sequence[Buffer]) -> Iterator[list[tuple[int, Buffer]]]:
 
 def simple(buffers: Sequence[Buffer]) -> Iterator[tuple[list[int], int]]:
     """Packings by first fit, and their heights: in an order of preference each goes to the lowest gap that holds it."""
+    meeting = neighbours(buffers)
     for preference in PREFERENCES:
         offsets: dict[int, int] = {}
         for place in sorted(range(len(buffers)), key=lambda place: preference(buffers[place])):
-            one = buffers[place]
             taken = sorted(
-                (offset, offset + buffers[other].size) for other, offset in offsets.items() if buffers[other].meets(one)
+                (offsets[other], offsets[other] + buffers[other].size) for other in meeting[place] if other in offsets
             )
-            offsets[place] = lowest_gap(taken, one.size)
+            offsets[place] = lowest_gap(taken, buffers[place].size)
         height = max(offset + buffers[place].size for place, offset in offsets.items())
         yield [offsets[place] for place in range(len(buffers))], height
+
+
+def neighbours(buffers: Sequence[Buffer]) -> list[list[int]]:
+    """For each buffer the places of those that are alive when it is."""
+    found: list[list[int]] = [[] for _ in buffers]
+    alive: list[int] = []
+    for place in sorted(range(len(buffers)), key=lambda place: buffers[place].lower):
+        alive = [other for other in alive if buffers[other].upper > buffers[place].lower]
+        for other in alive:
+            found[place].append(other)
+            found[other].append(place)
+        alive.append(place)
+    return found
 
 
 def lowest_gap(taken: Sequence[tuple[int, int]], size: int) -> int:

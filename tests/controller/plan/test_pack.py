@@ -118,7 +118,7 @@ def test_search_improves_on_first_fit() -> None:
 
 
 def test_without_time_there_is_a_packing_with_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.plan.pack._NODES", 1)
+    monkeypatch.setattr("controller.plan.pack._EFFORT", 1)
     packing = pack(AWKWARD, seconds=0, workers=1)
     assert not list(violations(AWKWARD, packing.offsets, packing.height))
     assert (packing.height, packing.bound, packing.gap) == (22, 20, 2 / 22)
