@@ -12,7 +12,6 @@ import pytest
 from onnx import TensorProto, helper
 
 import controller.inference
-from controller.cli import main
 from controller.compiler import compile_graph
 from controller.inputs import random_inputs
 from controller.quantized import quantize_inputs
@@ -47,20 +46,6 @@ def model(tmp_path: Path) -> Path:
     source = made.input(["batch", 3, 6, 5])
     made.output(made.node("Conv", [source, *made.dense((5, 3, 3, 3), 0, source, per_channel=True)]))
     return made.save(tmp_path / "one.onnx")
-
-
-@pytest.fixture
-def pinfold(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Pinfold:  # type: ignore[valid-type]
-    """Run the command line: exit status, output, errors."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["pinfold", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 def test_json_has_exactly_the_promised_keys(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401

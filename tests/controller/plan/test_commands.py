@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.cli import main
 from controller.plan import methods, papers
 from controller.plan.comparison import Comparison, Table, geometric_mean
 from controller.plan.solution import Plan
@@ -21,21 +20,6 @@ if TYPE_CHECKING:
     from controller.plan.network import Network
 
 DIGITS = Path(__file__).parents[3] / "docs/data/digits.onnx"
-Pinfold = "Callable[..., tuple[int, str, str]]"
-
-
-@pytest.fixture
-def pinfold(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Pinfold:  # type: ignore[valid-type]
-    """Run the command line: exit status, output, errors."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["pinfold", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 @pytest.mark.parametrize("method", methods.METHODS)

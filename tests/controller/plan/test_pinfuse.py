@@ -16,6 +16,7 @@ from controller.plan.pinfuse import EDGE, Planner
 from controller.plan.solution import Plan, Step
 from controller.plan.validate import PlanError, replay
 from controller.plan.zoo import network
+from tests.controller.plan.graphs import broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +77,16 @@ def test_no_plan_is_faster(graph: Network, capacity: int, cached: bool) -> None:
         best = one if best is None else min(best, one)
     assert (found is None) == (best is None)
     assert found is None or time(graph, found, NARROW) == pytest.approx(best)
+
+
+@settings(deadline=None)
+@given(chains(), st.integers(20, 90), st.booleans(), st.data())
+def test_a_mutated_plan_is_refused(graph: Network, capacity: int, fuse: bool, data: st.DataObject) -> None:
+    plan = Planner(graph, NARROW, cached=False).plan(capacity, fuse=fuse, pin=True)
+    if plan is None:
+        return
+    with pytest.raises(PlanError):
+        replay(graph, data.draw(st.sampled_from(broken(graph, plan))), replace(NARROW, capacity=capacity))
 
 
 @pytest.mark.parametrize("cached", [False, True])

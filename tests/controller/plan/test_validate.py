@@ -14,7 +14,7 @@ from controller.plan.machine import Work
 from controller.plan.order import breadth_first
 from controller.plan.solution import Plan, Step
 from controller.plan.validate import PlanError, replay
-from tests.controller.plan.graphs import EVEN, chain, networks
+from tests.controller.plan.graphs import EVEN, broken, chain, networks
 
 if TYPE_CHECKING:
     from controller.plan.network import Network
@@ -148,18 +148,7 @@ def test_capacity_is_exact(network: Network, capacity: int) -> None:
 @given(networks(), st.integers(8, 60), st.data())
 def test_a_mutated_plan_is_refused(network: Network, capacity: int, data: st.DataObject) -> None:
     machine = replace(EVEN, capacity=capacity)
-    found = onsram.static(network, machine)
-    mutants = [
-        replace(found, steps=found.steps[:cut] + found.steps[cut + 1 :]) for cut in range(len(found.steps))
-    ] + [replace(found, steps=(*found.steps, one)) for one in found.steps]
-    for number, step in enumerate(found.steps):
-        # A kept map that is not in DRAM, gone at any step of its life; a spill forgotten, of a map that someone needs.
-        gone = [replace(step, resident=step.resident - {name}) for name in step.resident - _in_dram(found, number)]
-        gone += [replace(step, stored=step.stored - {name}) for name in step.stored]
-        # What is only read later, resident now.
-        gone += [replace(step, resident=step.resident | {name}) for name in _unmade(network, found, number)]
-        mutants += [_with(found, number, one) for one in gone]
-    mutant = data.draw(st.sampled_from(mutants))
+    mutant = data.draw(st.sampled_from(broken(network, onsram.static(network, machine))))
     with pytest.raises(PlanError):
         replay(network, mutant, machine)
 
@@ -180,16 +169,3 @@ def test_a_wrong_order_is_refused(network: Network, data: st.DataObject) -> None
     steps[maker], steps[reader] = steps[reader], steps[maker]
     with pytest.raises(PlanError, match="which nothing has made yet"):
         replay(network, replace(found, steps=tuple(steps)), EVEN)
-
-
-def _with(found: Plan, number: int, step: Step) -> Plan:
-    return replace(found, steps=(*found.steps[:number], step, *found.steps[number + 1 :]))
-
-
-def _in_dram(found: Plan, number: int) -> set[str]:
-    return {"x"} | {name for step in found.steps[: number + 1] for name in step.stored}
-
-
-def _unmade(network: Network, found: Plan, number: int) -> set[str]:
-    made = {"x"} | {name for step in found.steps[: number + 1] for name in network.operators[step.operators[0]].outputs}
-    return set(network.tensor) - made

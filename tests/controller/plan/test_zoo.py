@@ -102,6 +102,14 @@ def test_bytes_follow_the_width(width: int) -> None:
     assert largest == 2_408_448 * width
 
 
+@pytest.mark.parametrize("name", ["ssd300", "ssd300resnet34"])
+def test_detectors_have_the_paper_s_8732_boxes(name: str) -> None:
+    graph = network(name)
+    boxes = [graph.tensor[name] for name in graph.outputs[::2]]
+    assert [one.shape[2] for one in boxes] == [38, 19, 10, 5, 3, 1]
+    assert sum(one.elements for one in boxes) // 4 == 8732
+
+
 @pytest.mark.parametrize("granularity", [FOLDED, SEPARATE])
 def test_slices_do_the_work_of_groups(granularity: Granularity) -> None:
     grouped, split = (network(name, granularity=granularity) for name in ("resnext50", "resnext50slices"))
