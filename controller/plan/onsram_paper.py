@@ -68,7 +68,7 @@ NEAREST = {
     "inceptionv3": Graph("inceptionv3", _SEPARATE),
     "inceptionv4": Graph("inceptionv4", _SEPARATE),
     "resnet50": Graph("resnet50", "activations separate"),
-    "ssd300": Graph("ssd300", _SEPARATE),
+    "ssd300": Graph("ssd300resnet34", _SEPARATE),
     "resnext50": Graph("resnext50slices", "all folded"),
     "mobilenetv1": Graph("mobilenetv1", "BN in two steps, too"),
     "squeezenet": Graph("squeezenet", "all folded"),

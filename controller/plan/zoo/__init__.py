@@ -42,6 +42,7 @@ _WRITERS: dict[str, Callable[..., tuple[str, ...]]] = {
     "mobilenetv1": mobile.mobilenetv1,
     "mobilenetv2": mobile.mobilenetv2,
     "ssd300": detection.ssd300,
+    "ssd300resnet34": detection.ssd300_resnet34,
     "densenet121": dense.densenet121,
     "fcn": segmentation.fcn,
     "lraspp": segmentation.lraspp,

@@ -1,17 +1,19 @@
-"""SSD300: boxes at six sizes from one backbone."""
+"""SSD300: boxes at six sizes from one backbone, VGG-16 or ResNet-34."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from controller.plan.network import Kind
+from controller.plan.zoo.resnet import basic_blocks
 
 if TYPE_CHECKING:
     from controller.plan.builder import Builder
 
-_CLASSES, _ANCHORS = 91, (4, 6, 6, 6, 4, 4)
+_ANCHORS = (4, 6, 6, 6, 4, 4)
 # A 1x1 convolution, then 3x3: channels, stride, padding.
-_EXTRA = ((256, 512, 2, 1), (128, 256, 2, 1), (128, 256, 1, 0), (128, 256, 1, 0))
+_BEHIND_VGG = ((256, 512, 2, 1), (128, 256, 2, 1), (128, 256, 1, 0), (128, 256, 1, 0))
+_BEHIND_RESNET = ((256, 512, 2, 1), (256, 512, 2, 1), (128, 256, 2, 1), (128, 256, 1, 0), (128, 128, 1, 0))
 
 
 def ssd300(net: Builder, size: int = 300) -> tuple[str, ...]:
@@ -28,11 +30,24 @@ def ssd300(net: Builder, size: int = 300) -> tuple[str, ...]:
         x = net.conv(x, 512, 3, bias=True, norm=False)
     x = net.conv(net.pool(x, 3, stride=1, padding=1), 1024, 3, dilation=6, bias=True, norm=False)
     maps.append(net.conv(x, 1024, 1, bias=True, norm=False))
-    for narrow, channels, stride, padding in _EXTRA:
+    for narrow, channels, stride, padding in _BEHIND_VGG:
         x = net.conv(maps[-1], narrow, 1, bias=True, norm=False)
         maps.append(net.conv(x, channels, 3, stride=stride, padding=padding, bias=True, norm=False))
+    return _heads(net, maps, 91)
+
+
+def ssd300_resnet34(net: Builder, size: int = 300) -> tuple[str, ...]:
+    """The same on three stages of ResNet-34, the third at the second's size, as MLPerf trains it (v0.5, 2018)."""
+    maps = [basic_blocks(net, size, ((64, 3, 1), (128, 4, 2), (256, 6, 1)))]
+    for narrow, channels, stride, padding in _BEHIND_RESNET:
+        maps.append(net.conv(net.conv(maps[-1], narrow, 1), channels, 3, stride=stride, padding=padding))
+    return _heads(net, maps, 81)
+
+
+def _heads(net: Builder, maps: list[str], classes: int) -> tuple[str, ...]:
+    """Boxes and labels of each map's anchors."""
     return tuple(
         net.conv(x, anchors * values, 3, bias=True, norm=False, act=False)
         for x, anchors in zip(maps, _ANCHORS, strict=True)
-        for values in (4, _CLASSES)
+        for values in (4, classes)
     )

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from controller.plan.builder import Builder
 
 Convolution = tuple[int, int | tuple[int, int]]
-# 1x1; reduction and 3x3; reduction and 3x3; behind the pooling.
-_GOOGLENET = (
+#: Channels by stage and block: 1x1; reduction and 3x3; reduction and 5x5, or its like; behind the pooling.
+GOOGLENET = (
     ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
     ((192, 96, 208, 16, 48, 64), (160, 112, 224, 24, 64, 64), (128, 128, 256, 24, 64, 64), (112, 144, 288, 32, 64, 64),
      (256, 160, 320, 32, 128, 128)),
@@ -25,7 +25,7 @@ def googlenet(net: Builder, size: int = 224) -> tuple[str, ...]:
     """Szegedy et al., "Going deeper with convolutions" (2014), normalized and with 3x3 for 5x5 as in torchvision."""
     x = net.pool(net.conv(net.input(1, 3, size, size), 64, 7, stride=2), 3, stride=2, ceil=True)
     x = net.conv(net.conv(x, 64, 1), 192, 3)
-    for stage, blocks in enumerate(_GOOGLENET):
+    for stage, blocks in enumerate(GOOGLENET):
         x = net.pool(x, 2 if stage == 2 else 3, stride=2, ceil=True)
         for one, reduce3, three, reduce5, five, pooled in blocks:
             x = _branches(net, x, [(one, 1)], [(reduce3, 1), (three, 3)], [(reduce5, 1), (five, 3)], pooled=pooled)
@@ -43,7 +43,7 @@ def googlenet_original(net: Builder, size: int = 224) -> tuple[str, ...]:
 
     x = across(net.pool(conv(net.input(1, 3, size, size), 64, 7, 2), 3, stride=2, ceil=True))
     x = across(conv(conv(x, 64, 1), 192, 3))
-    for blocks in _GOOGLENET:
+    for blocks in GOOGLENET:
         x = net.pool(x, 3, stride=2, ceil=True)
         for one, reduce3, three, reduce5, five, pooled in blocks:
             branches = [conv(x, one, 1), conv(conv(x, reduce3, 1), three, 3), conv(conv(x, reduce5, 1), five, 5)]

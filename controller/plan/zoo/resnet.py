@@ -10,14 +10,7 @@ if TYPE_CHECKING:
 
 def resnet18(net: Builder, size: int = 224) -> tuple[str, ...]:
     """He et al., "Deep residual learning" (2015), with 18 layers."""
-    x = _stem(net, size)
-    for stage, channels in enumerate((64, 128, 256, 512)):
-        for block in range(2):
-            stride = 2 if stage and not block else 1
-            y = net.conv(x, channels, 3, stride=stride)
-            y = net.conv(y, channels, 3, act=False)
-            skip = x if stride == 1 else net.conv(x, channels, 1, stride=stride, act=False)
-            x = net.add(y, skip, act=True)
+    x = basic_blocks(net, size, ((64, 2, 1), (128, 2, 2), (256, 2, 2), (512, 2, 2)))
     return (net.dense(net.global_pool(x), 1000),)
 
 
@@ -34,6 +27,19 @@ def resnext50(net: Builder, size: int = 224) -> tuple[str, ...]:
 def resnext50_slices(net: Builder, size: int = 224) -> tuple[str, ...]:
     """ResNeXt-50 for frameworks without grouped convolutions: 32 slices, 32 convolutions, side by side again."""
     return (net.dense(net.global_pool(bottlenecks(net, size, groups=32, group_width=4, sliced=True)[-1]), 1000),)
+
+
+def basic_blocks(net: Builder, size: int, stages: tuple[tuple[int, int, int], ...]) -> str:
+    """Blocks of two 3x3 convolutions; a stage is its channels, its blocks, and the stride of the first."""
+    x = _stem(net, size)
+    for channels, blocks, first in stages:
+        for block in range(blocks):
+            stride = 1 if block else first
+            y = net.conv(x, channels, 3, stride=stride)
+            y = net.conv(y, channels, 3, act=False)
+            same = stride == 1 and net.shape(x)[1] == channels
+            x = net.add(y, x if same else net.conv(x, channels, 1, stride=stride, act=False), act=True)
+    return x
 
 
 def bottlenecks(

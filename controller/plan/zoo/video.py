@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from controller.plan.zoo.inception import GOOGLENET
+
 if TYPE_CHECKING:
     from controller.plan.builder import Builder
 
-# 1x1; reduction and 3x3; reduction and 3x3; behind the pooling.
-_S3D = (
-    ((64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)),
-    ((192, 96, 208, 16, 48, 64), (160, 112, 224, 24, 64, 64), (128, 128, 256, 24, 64, 64), (112, 144, 288, 32, 64, 64),
-     (256, 160, 320, 32, 128, 128)),
-    ((256, 160, 320, 32, 128, 128), (384, 192, 384, 48, 128, 128)),
-)  # fmt: skip
 _FRAMES, _CLASSES = 16, 400
 
 
@@ -44,7 +39,7 @@ def s3d(net: Builder, size: int = 224) -> tuple[str, ...]:
     x = net.conv(net.pool(x, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1)), 64, 1)
     x = _separable(net, x, 192)
     pools = (((1, 3, 3), (1, 2, 2), (0, 1, 1)), ((3, 3, 3), (2, 2, 2), (1, 1, 1)), ((2, 2, 2), (2, 2, 2), (0, 0, 0)))
-    for (kernel, stride, padding), blocks in zip(pools, _S3D, strict=True):
+    for (kernel, stride, padding), blocks in zip(pools, GOOGLENET, strict=True):
         x = net.pool(x, kernel, stride=stride, padding=padding)
         for one, reduce3, three, reduce5, five, pooled in blocks:
             branches = [net.conv(x, one, 1), _separable(net, net.conv(x, reduce3, 1), three)]
