@@ -21,6 +21,7 @@ from controller.commands import count_pages
 from controller.cost import Effort, Traffic, array_cycles, post_cycles, step_cycles
 from controller.geometry import sizes
 from controller.place import streamed_banks
+from spec.timing import lookup_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,12 +111,13 @@ def _array_cost(tiler: ArrayTiler, cut: Cut, config: Config) -> float | None:
     few = edges(tiles)
     share = len(tiles) / len(few)
     effort = Effort()
+    table_words = lookup_words(config) if operator.looks_up else 0
     commands = 0
     touched = widest = 0
     passes = Counter(piece.passes for output in range(tiler.outputs) for piece in tiler.pieces(cut, output))
     for one in few:
         effort.array += sum(array_cycles(config, count, one.pixels) * times for count, times in passes.items())
-        effort.post += tiler.outputs * post_cycles(one.pixels)
+        effort.post += tiler.outputs * post_cycles(one.pixels, table_words=table_words)
         commands += sum(passes.values())
         whole = [tiler.input(one, piece) for piece in tiler.pieces(cut, 0)]
         pages = count_pages(whole, words)
@@ -136,7 +138,8 @@ def _array_cost(tiler: ArrayTiler, cut: Cut, config: Config) -> float | None:
     effort.steps = step_cycles(config, round(commands * share), named)
     effort.before = (widest + largest) * config.page_beats
     last = tiles[-1]
-    effort.after = post_cycles(last.pixels) + count_pages([tiler.output(last, 0)], words) * config.page_beats
+    effort.after = count_pages([tiler.output(last, 0)], words) * config.page_beats
+    effort.after += post_cycles(last.pixels, table_words=table_words)
     room = _room(tiler, cut, config)
     return effort.total(overlapped=room >= widest // 2 + largest and _streams(tiler, cut, config))
 

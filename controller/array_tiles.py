@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from controller.commands import Command, Range, input_range, output_range
+from controller.constants import Constants
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, pieces, tiles
 from controller.layout import Buffer, Bytes, pack_tiles, positions, spread_weights
 from spec.isa import Mode, Role, TensorClass
-from spec.timing import CONSTANTS_WORDS
 
 if TYPE_CHECKING:
     from controller.operators import Operator
@@ -176,7 +176,7 @@ class ArrayTiler:
             Role.WEIGHTS: Range(self.weights, offset, piece.passes * self.config.rows),
         }
         if last:
-            operands[Role.CONSTANTS] = Range(self.constants, self.base + output * CONSTANTS_WORDS, CONSTANTS_WORDS)
+            operands |= Constants(operator, self.config.rows).operands(self.constants, self.base, 0, output)
             residual = self.residual(tile, output)
             if residual is not None:
                 operands[Role.RESIDUAL] = residual

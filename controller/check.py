@@ -146,6 +146,7 @@ class _Checker:
             roles.append(Role.WEIGHTS)
         if fields["last"]:
             roles += [Role.CONSTANTS, *([Role.RESIDUAL] if fields["residual"] else []), Role.OUTPUT]
+            roles += [Role.TABLE] if fields["table"] else []
         follows = self.summing != bool(fields["first"]) or fields["mode"] != Mode.ARRAY
         self._demand(follows, "sums begin or go on wrongly")
         self.summing = fields["mode"] == Mode.ARRAY and not fields["last"]

@@ -69,6 +69,11 @@ class Command:
         """Whether it adds a second operand."""
         return Role.RESIDUAL in self.operands
 
+    @property
+    def looks_up(self) -> bool:
+        """Whether it replaces its result's bytes by a table's."""
+        return Role.TABLE in self.operands
+
     @cached_property
     def spans(self) -> dict[Buffer, tuple[int, int]]:
         """For each buffer the words (first, end) between which its operands lie."""

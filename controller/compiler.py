@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from controller.arrange import arrange
+from controller.constants import Constants
 from controller.emit import emit
 from controller.layout import Buffer, Bytes, View, pack_map, unpack_map
 from controller.packing import Packing, pack_inputs
 from controller.place import Placement, place
 from controller.tile import tile
 from controller.trial import Trials
-from controller.window_tiles import constants_table, constants_words
 from spec.isa import TensorClass
 from spec.program import Instruction, assemble
 
@@ -121,7 +121,7 @@ def compile_graph(
     packed, packings = pack_inputs(graph, config)
     arrangement = arrange(packed, config)
     page = config.page_words
-    sizes = [-(-constants_words(operator) // page) * page for operator in arrangement.operators]
+    sizes = [-(-Constants(operator, config.rows).words // page) * page for operator in arrangement.operators]
     constants = Buffer("constants", TensorClass.CONSTANTS, sum(sizes))
 
     def cut(trials: Trials) -> list[Tiled]:
@@ -147,7 +147,7 @@ def compile_graph(
         np.zeros(placement.total * config.page_bytes, np.uint8), placement, arrangement.views, packings,
     )  # fmt: skip
     for one, size, end in zip(tiled, sizes, np.cumsum(sizes), strict=True):
-        table = constants_table(one.operator, config.rows)
+        table = Constants(one.operator, config.rows).contents()
         start = int(end) - size
         compiled.words(compiled.image, constants)[start : start + len(table)] = table
         if one.weights is not None and one.words is not None:

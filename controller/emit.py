@@ -83,7 +83,8 @@ class _Emitter:
     def _trigger(self, command: Command) -> dict[str, int]:
         return {
             "mode": int(command.mode), "first": int(command.first), "last": int(command.last),
-            "residual": int(command.residual), "operator": command.operator % _OPERATORS,
+            "residual": int(command.residual), "table": int(command.looks_up),
+            "operator": command.operator % _OPERATORS,
             "height": command.height, "width": command.width, "y": command.y, "x": command.x,
         }  # fmt: skip
 

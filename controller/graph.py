@@ -50,10 +50,11 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Requantize:
-    """Sums to stored integers: `clamp(rint(f32(f32(sum + bias) * scale)) + zero, low, high)`.
+    """Sums to stored integers: `clamp(rint(f32(f32(sum + bias) * scale)) + zero, low, high)`, perhaps looked up.
 
     `bias` (int32) and `scale` (float32) have one entry for each output channel. `sum` is of stored integers, so
-    the input's zero point is folded into `bias`.
+    the input's zero point is folded into `bias`. With a `table`, 256 stored integers, the result is the entry of
+    that byte: those of 0 to 127 come first, then those of -128 to -1.
     """
 
     bias: NDArray[np.int32]
@@ -61,6 +62,7 @@ class Requantize:
     zero: int
     low: int
     high: int
+    table: NDArray[np.int8] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,7 +161,7 @@ def lower_concat(names: Names, node: SourceNode) -> Unfinished:
     def build(result: Tensor, _low: float, _high: float) -> Concatenation:
         form = quantization_of(result)
         tables = tuple(
-            None if quantization_of(one.tensor) == form else rescaling(node.name, one.tensor, result) for one in maps
+            None if quantization_of(one.tensor) == form else rescaling(one.tensor, result) for one in maps
         )
         return Concatenation(node.name, tuple(one.tensor for one in maps), result, tables)
 

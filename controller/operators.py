@@ -80,6 +80,11 @@ class Operator:
     exact: bool = True
 
     @property
+    def looks_up(self) -> bool:
+        """Whether any of its forms has a table."""
+        return any(form.table is not None for form in self.forms)
+
+    @property
     def views(self) -> tuple[View, ...]:
         """Every feature map that it touches."""
         return (self.source, self.result, *([self.residual.view] if self.residual else []))

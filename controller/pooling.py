@@ -34,7 +34,7 @@ def max_pool(names: Names, node: SourceNode) -> Unfinished:
     def build(result: Tensor, _low: float, _high: float) -> Pool:
         return Pool(
             node.name, "max", source, result, window.kernel, window.strides, window.pads, window.dilations,
-            (rescaling(node.name, source, result),), np.zeros(window.size, np.int64),
+            (rescaling(source, result),), np.zeros(window.size, np.int64),
         )  # fmt: skip
 
     return Unfinished(node, (*source.shape[:2], *window.size), here.rank, build)

@@ -128,7 +128,8 @@ def windows(
 def _requantized(sums: NDArray[Any], form: Requantize) -> Stored:
     around = (1, -1, 1, 1)
     biased = sums.astype(np.int64) + form.bias.reshape(around)
-    return numerics.requantize(biased, form.scale.reshape(around), form.zero, form.low, form.high).astype(np.int8)
+    made = numerics.requantize(biased, form.scale.reshape(around), form.zero, form.low, form.high).astype(np.int8)
+    return made if form.table is None else form.table[made.view(np.uint8)]
 
 
 def _pool(node: Pool, source: Stored) -> Stored:

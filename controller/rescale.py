@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from controller.graph import Requantize, Rescale, Tensor
 from controller.numerics import dequantize, matching_scale, quantize
-from controller.refusal import ModelError
 from controller.values import quantization_of
 
+if TYPE_CHECKING:
+    from controller.numerics import Integers
 
-def rescaling(name: str, source: Tensor, result: Tensor, low: float = -np.inf, high: float = np.inf) -> Requantize:
+
+def rescaling(source: Tensor, result: Tensor, low: float = -np.inf, high: float = np.inf) -> Requantize:
     """Constants equal to onnxruntime's dequantize, clamp to `low` .. `high`, quantize, for all 256 inputs.
 
-    Raises
-    ------
-    ModelError
-        If no float32 factor reproduces all 256.
+    They are a bias and a scale where there is a float32 scale that reproduces all 256; else a table.
     """
     before, after = quantization_of(source), quantization_of(result)
     integers = np.arange(before.low, before.high + 1)
     real = np.clip(dequantize(integers, before.scale, before.zero), np.float32(low), np.float32(high))
-    table = quantize(real, after.scale, after.zero, after.low, after.high)
-    bottom, top = int(table.min()), int(table.max())
+    entries = quantize(real, after.scale, after.zero, after.low, after.high)
+    bottom, top = int(entries.min()), int(entries.max())
     scale = matching_scale(
-        integers - before.zero, table, after.zero, bottom, top, float(np.float32(before.scale / after.scale))
+        integers - before.zero, entries, after.zero, bottom, top, float(np.float32(before.scale / after.scale))
     )
     if scale is None:
-        raise ModelError(
-            f"node '{name}': no float32 factor takes scale {before.scale} to {after.scale} for all 256 integers"
-        )
+        return looked_up(source, result, entries)
     channels = source.shape[1]
     return Requantize(
         np.full(channels, -source.zero, np.int32),
@@ -40,6 +39,13 @@ def rescaling(name: str, source: Tensor, result: Tensor, low: float = -np.inf, h
     )
 
 
+def looked_up(source: Tensor, result: Tensor, entries: Integers) -> Requantize:
+    """Each integer as it is, replaced by its entry; `entries` in ascending order of integers, as ONNX has them."""
+    channels = source.shape[1]
+    table = np.roll(entries - result.offset, 128).astype(np.int8)
+    return Requantize(np.zeros(channels, np.int32), np.ones(channels, np.float32), 0, -128, 127, table)
+
+
 def rescale(name: str, source: Tensor, result: Tensor, low: float, high: float) -> Rescale:
     """The node of `rescaling`."""
-    return Rescale(name, source, result, rescaling(name, source, result, low, high))
+    return Rescale(name, source, result, rescaling(source, result, low, high))

@@ -21,6 +21,7 @@ from controller.cost import Effort, post_cycles, step_cycles
 from controller.geometry import sizes
 from controller.window_tiles import WindowTiler
 from spec.isa import Mode, Role
+from spec.timing import lookup_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,13 +67,14 @@ def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> f
     share = len(tiles) / len(few)
     row_cycles = tiler.taps + (operator.residual is not None)
     tap_words = tiler.taps if operator.mode is Mode.DEPTHWISE else 0
+    table_words = lookup_words(config) if operator.looks_up else 0
     effort = Effort()
     named = widest = 0
     for one in few:
         needs = [count_pages(tiler.operands(one, block).values(), words) for block in {0, tiler.outputs - 1}]
         widest = max(widest, *needs)
         named += max(needs) * tiler.outputs
-        effort.post += tiler.outputs * post_cycles(one.pixels, row_cycles, tap_words)
+        effort.post += tiler.outputs * post_cycles(one.pixels, row_cycles, tap_words, table_words)
     if widest > config.frames:
         return None
     effort.post *= share
@@ -84,5 +86,5 @@ def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> f
     read = [one for role, one in first.items() if role is not Role.OUTPUT]
     effort.before = count_pages(read, words) * config.page_beats
     last = tiles[-1]
-    effort.after = post_cycles(last.pixels, row_cycles, tap_words)
+    effort.after = post_cycles(last.pixels, row_cycles, tap_words, table_words)
     return effort.total(overlapped=2 * widest <= config.frames)

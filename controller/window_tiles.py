@@ -5,14 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from controller.commands import Command, Range, input_range, output_range
+from controller.constants import Constants
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, tiles
-from controller.layout import Buffer, Bytes, pack_constants, pack_taps
+from controller.layout import Buffer, Bytes, pack_taps
 from spec.isa import Mode, Role, TensorClass
-from spec.timing import CONSTANTS_WORDS
 
 if TYPE_CHECKING:
     from controller.operators import Operator
@@ -58,8 +56,7 @@ class WindowTiler:
         found = {Role.INPUT: input_range(operator.source, tile.image, rows, columns, (block, block + 1))}
         if self.weights is not None:
             found[Role.WEIGHTS] = Range(self.weights, block * self.taps, self.taps)
-        table = self.base + (tile.form * self.outputs + block) * CONSTANTS_WORDS
-        found[Role.CONSTANTS] = Range(self.constants, table, CONSTANTS_WORDS)
+        found |= Constants(operator, self.config.rows).operands(self.constants, self.base, tile.form, block)
         if operator.residual is not None:
             found[Role.RESIDUAL] = output_range(operator.residual.view, tile.image, tile.rows, tile.columns, block)
         found[Role.OUTPUT] = output_range(operator.result, tile.image, tile.rows, tile.columns, block)
@@ -80,15 +77,3 @@ class WindowTiler:
             scale_fields(operator), clamp_fields(operator, operator.forms[tile.form]),
             self.operands(tile, block),
         )  # fmt: skip
-
-
-def constants_words(operator: Operator) -> int:
-    """Words of an operator's tables: one for each form and block."""
-    return len(operator.forms) * len(operator.result.lanes) * CONSTANTS_WORDS
-
-
-def constants_table(operator: Operator, rows: int) -> Bytes:
-    """The words of an operator's tables."""
-    return np.concatenate([
-        pack_constants(form.bias, form.scale, operator.result.lanes, rows) for form in operator.forms
-    ])

@@ -13,7 +13,7 @@ from pathlib import Path
 from spec.memory import PROFILES
 
 DATA = Path(__file__).parent / "data"
-CONFIGS = ("tiny", "board", "default", "edge")
+CONFIGS = ("tiny", "board", "default", "edge", "onsram")
 
 
 def measure(config: str, profile: str) -> dict[str, object]:

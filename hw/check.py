@@ -20,7 +20,7 @@ ROLES = len(Role)
 class Check(wiring.Component):
     """Looks the operands' slots up, one a cycle, and judges the shape meanwhile.
 
-    ``start`` in cycle t; the slots are looked up in t + 1 to t + 5; ``done`` in t + 6; the verdict stands from t + 7.
+    ``start`` in cycle t; the slots are looked up in t + 1 to t + 6; ``done`` in t + 7; the verdict stands from t + 8.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class Check(wiring.Component):
         From Slots.
     slots : Out(slot_request)
         To Slots.
-    roles : Out(5)
+    roles : Out(6)
         The operands that the COMPUTE has.
-    windows, pages : Out.array(5)
+    windows, pages : Out.array(6)
         Their slots' windows.
     pixels, taps : Out
         height * width; kernel_h * kernel_w.
@@ -84,6 +84,7 @@ class Check(wiring.Component):
             self.roles[Role.CONSTANTS].eq(compute.last),
             self.roles[Role.RESIDUAL].eq(compute.last & compute.residual),
             self.roles[Role.OUTPUT].eq(compute.last),
+            self.roles[Role.TABLE].eq(compute.last & compute.table),
         ]
 
         # Slot after slot, each latched in the cycle after its lookup.
@@ -114,8 +115,9 @@ class Check(wiring.Component):
         array, depthwise = compute.mode == Mode.ARRAY, compute.mode == Mode.DEPTHWISE
         tiled = (weights.run[: exact_log2(c.rows)] == 0) & (weights.count == 1)
         tapped = (weights.run == self.taps) & (self.taps <= c.window_taps) & (weights.count == 1)
-        # A bias and a scale of four bytes each for every column.
-        table = 8 * c.cols // c.rows
+        # A bias and a scale of four bytes each for every column; a byte for every value of a byte.
+        biases, entries = 8 * c.cols // c.rows, 256 // c.rows
+        table = ranges[Role.TABLE]
         rules = [
             self.pixels.any(),
             self.taps.any(),
@@ -123,7 +125,8 @@ class Check(wiring.Component):
             *(~self.roles[r] | (ranges[r].run.any() & ranges[r].count.any()) for r in Role),
             Mux(array, (self.pixels <= c.half_rows) & tiled, compute.last & (kernel.blocks == 1)),
             ~depthwise | tapped,
-            ~compute.last | ((constants.run == table) & (constants.count == 1)),
+            ~compute.last | ((constants.run == biases) & (constants.count == 1)),
+            ~self.roles[Role.TABLE] | ((table.run == entries) & (table.count == 1)),
         ]
         for role in (Role.RESIDUAL, Role.OUTPUT):
             fits = (ranges[role].run == compute.width) & (ranges[role].count == compute.height)

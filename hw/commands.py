@@ -72,6 +72,8 @@ class Commands:
             "half": unsigned(1),
             "residual": unsigned(1),
             "constants": address,
+            "lookup": unsigned(1),
+            "table": address,
             "weights": address,
             "taps": unsigned(ceil_log2(c.window_taps + 1)),
             "window": self.window,

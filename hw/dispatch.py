@@ -225,6 +225,8 @@ class Dispatch(wiring.Component):
             post.half.eq(half),
             post.residual.eq(compute.residual),
             post.constants.eq(base[Role.CONSTANTS]),
+            post.lookup.eq(compute.table),
+            post.table.eq(base[Role.TABLE]),
             post.weights.eq(base[Role.WEIGHTS]),
             post.taps.eq(Mux(compute.mode == Mode.DEPTHWISE, self.taps, 0)),
             *(post.scale[f.name].eq(self.scale[f.name]) for f in SCALE.fields if f.name != "opcode"),

@@ -41,7 +41,7 @@ class Eviction(wiring.Component):
         Begin in the next cycle.
     renew : In(1)
         Another COMPUTE: its pages are not marked yet.
-    roles : In(5)
+    roles : In(6)
         Its operands.
     ranges : In(RANGE).array(5)
         Their ranges.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, ResetSignal, Signal, unsigned
+from amaranth import Cat, Module, Mux, ResetSignal, Signal
 from amaranth.hdl import Assert
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
 from hw.accumulator import DrainPort
 from hw.commands import Commands
 from hw.depthwise import Depthwise
 from hw.float32 import FLOAT
+from hw.lookup import Lookup
 from hw.ports import ReadPort, WritePort
 from hw.requantize import Requantize
 from hw.stream import Stream
@@ -20,8 +20,8 @@ from spec.isa import Mode
 
 __all__ = ["Postprocess"]
 
-#: Words of an output block's table: 8 bytes for each of ``cols`` channels, ``rows`` = ``cols`` bytes a word.
-TABLE_WORDS = 8
+#: Words of an output block's constants: 8 bytes for each of ``cols`` channels, ``rows`` = ``cols`` bytes a word.
+CONSTANTS_WORDS = 8
 #: Stages between an address and its word in the scratchpad's register.
 READ_STAGES = 3
 
@@ -34,8 +34,8 @@ class Postprocess(wiring.Component):
 
     ::
 
-        cycle from a row's last address   0        3     4      5         5+27    5+28
-                                          address  word  term   totals..  write   in the bank
+        cycle from a row's last address   0        3     4      5         5+27     5+28    5+29
+                                          address  word  term   totals..  look-up  write   in the bank
                                           addend   word  drain  sums..
 
     Parameters
@@ -52,7 +52,7 @@ class Postprocess(wiring.Component):
     finish : Out(1)
         The command's last word is written into its bank in this cycle.
     read : Out(ReadPort)
-        Tables, tap weights, taps, addends.
+        Constants, tables, tap weights, taps, addends.
     drain : Out(DrainPort)
         Rows of sums.
     write : Out(WritePort)
@@ -85,28 +85,44 @@ class Postprocess(wiring.Component):
             m.d.sync += command.eq(self.payload)
         m.d.comb += [stream.window.eq(self.payload.window), addends.range.eq(self.payload.addend)]
         m.d.comb += [rows.range.eq(self.payload.output), outputs.range.eq(self.payload.output)]
+        m.submodules.lookup = lookup = Lookup(config=c)
         m.d.comb += [unit.load.eq(self.start) for unit in (stream, addends, rows, outputs)]
+        m.d.comb += [lookup.start.eq(self.start), lookup.used.eq(command.lookup)]
         m.d.comb += [depthwise.start.eq(self.start), depthwise.mode.eq(command.mode), depthwise.pad.eq(stream.pad)]
 
         # Issue: what is asked for in this cycle, and what it will be when it is here.
-        table, weights, tap, row = Signal(), Signal(), Signal(), Signal()
-        pointer, left = Signal(k.address_width), Signal(unsigned(max(len(command.taps), ceil_log2(TABLE_WORDS + 1))))
+        biases, entries, weights, tap, row = Signal(), Signal(), Signal(), Signal(), Signal()
+        most = max(c.window_taps, CONSTANTS_WORDS, 256 // c.rows)
+        pointer, left = Signal(k.address_width), Signal(range(most + 1))
         adding, ended = Signal(), Signal()
-        flow = Signal(READ_STAGES + Depthwise.latency + Requantize.latency)
+        flow = Signal(READ_STAGES + Depthwise.latency + Requantize.latency + Lookup.latency)
+
+        def after_entries():
+            """Tap weights come next, if there are any."""
+            m.d.sync += [pointer.eq(command.weights), left.eq(command.taps)]
+            m.next = "TURN"
+            with m.If((command.mode == Mode.DEPTHWISE) & command.taps.any()):
+                m.next = "WEIGHTS"
+
         with m.FSM() as fsm:
             with m.State("IDLE"):
                 m.d.comb += self.ready.eq(1)
-                m.d.sync += [pointer.eq(self.payload.constants), left.eq(TABLE_WORDS)]
+                m.d.sync += [pointer.eq(self.payload.constants), left.eq(CONSTANTS_WORDS)]
                 with m.If(self.start):
-                    m.next = "TABLE"
-            with m.State("TABLE"):
-                m.d.comb += table.eq(1)
+                    m.next = "CONSTANTS"
+            with m.State("CONSTANTS"):
+                m.d.comb += biases.eq(1)
                 m.d.sync += [pointer.eq(pointer + 1), left.eq(left - 1)]
                 with m.If(left == 1):
-                    m.d.sync += [pointer.eq(command.weights), left.eq(command.taps)]
-                    m.next = "TURN"
-                    with m.If((command.mode == Mode.DEPTHWISE) & command.taps.any()):
-                        m.next = "WEIGHTS"
+                    after_entries()
+                    with m.If(command.lookup):
+                        m.d.sync += [pointer.eq(command.table), left.eq(256 // c.rows)]
+                        m.next = "TABLE"
+            with m.State("TABLE"):
+                m.d.comb += entries.eq(1)
+                m.d.sync += [pointer.eq(pointer + 1), left.eq(left - 1)]
+                with m.If(left == 1):
+                    after_entries()
             with m.State("WEIGHTS"):
                 m.d.comb += weights.eq(1)
                 m.d.sync += [pointer.eq(pointer + 1), left.eq(left - 1)]
@@ -140,20 +156,22 @@ class Postprocess(wiring.Component):
             stream.step.eq(tap),
             rows.step.eq(row),
             addends.step.eq(addend),
-            self.read.valid.eq(table | weights | addend | (tap & ~stream.padded)),
-            self.read.address.eq(Mux(table | weights, pointer, Mux(tap, stream.address, addends.address))),
+            self.read.valid.eq(biases | entries | weights | addend | (tap & ~stream.padded)),
+            self.read.address.eq(Mux(biases | entries | weights, pointer, Mux(tap, stream.address, addends.address))),
         ]
 
         # Arrival: the word is there, and goes where it was asked for.
-        issued = Cat(table, weights, tap, tap & stream.last, stream.padded)
+        issued = Cat(biases, entries, weights, tap, tap & stream.last, stream.padded)
         arriving = Signal(len(issued) * READ_STAGES)
         m.d.sync += arriving.eq(Cat(arriving[len(issued) :], issued))
-        table_here, weights_here, tap_here, last_here, padded_here = arriving[: len(issued)]
+        biases_here, entries_here, weights_here, tap_here, last_here, padded_here = arriving[: len(issued)]
         constants = Signal(64 * c.cols)
         word = self.read.data.as_value()
-        with m.If(table_here):
+        with m.If(biases_here):
             m.d.sync += constants.eq(Cat(constants[len(word) :], word))
         m.d.comb += [
+            lookup.load.eq(entries_here),
+            lookup.word.eq(self.read.data),
             depthwise.load.eq(weights_here),
             depthwise.tap.eq(tap_here),
             depthwise.last.eq(last_here),
@@ -179,18 +197,20 @@ class Postprocess(wiring.Component):
             m.d.comb += [
                 lane.value.eq(Mux(summing, self.drain.sums[index], depthwise.totals[index])),
                 lane.addend.eq(waiting[8 * index : 8 * index + 8]),
-                lane.enable.eq(flow[meeting:]),
+                lane.enable.eq(flow[meeting : meeting + Requantize.latency]),
                 lane.bias.eq(constants[64 * index : 64 * index + 32]),
                 lane.scale.eq(FLOAT(constants[64 * index + 32 : 64 * index + 64])),
                 lane.residual.eq(command.residual),
                 lane.factors.eq(command.scale),
                 lane.clamp.eq(command.clamp),
-                self.write.data[index].eq(lane.activation),
+                lookup.bytes[index].eq(lane.activation),
             ]
+        m.d.comb += lookup.enable.eq(flow[meeting + Requantize.latency])
 
         # The last row is the one behind which nothing flows when nothing more is issued.
         m.d.comb += [
             self.write.valid.eq(flow[-1]),
+            self.write.data.eq(lookup.replaced),
             self.write.address.eq(outputs.address),
             outputs.step.eq(self.write.valid),
         ]

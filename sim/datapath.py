@@ -9,6 +9,7 @@ import numpy as np
 from sim.array import array_sums
 from sim.depthwise import reduce_windows
 from sim.errors import MachineError
+from sim.lookup import replace
 from sim.requantize import add_residual, requantize
 from sim.scratchpad import Scratchpad
 from sim.stream import window_addresses
@@ -171,6 +172,8 @@ class Datapath:
                 zero=work["zero_b"], low=work["low_b"], high=work["high_b"],
                 unsigned_a=bool(work["unsigned_a"]), unsigned_b=bool(work["unsigned_b"]), swap=bool(work["swap"]),
             )  # fmt: skip
+        if work["table_words"]:
+            out = replace(out, self._scratchpad.run(work["table"], work["table_words"]))
         self._scratchpad.write(self._places(work, "output"), out)
 
     @staticmethod

@@ -8,6 +8,8 @@ from math import exp, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spec.timing import lookup_words
+
 if TYPE_CHECKING:
     from sim.events import Events
     from spec.config import Config
@@ -81,9 +83,10 @@ def load_table(path: Path = TABLE) -> Table:
 def energy(config: Config, events: Events, table: Table) -> dict[str, float]:
     """Picojoules of each part of the machine.
 
-    The scratchpad's memories are its banks, the accumulator's its halves. A front end's cycle is charged a look at
-    the controller's directory and a change of it, whatever it did; an instruction one write and one read of the fetch
-    buffer. Wires, clocks, leakage, and registers outside memories are not charged.
+    The scratchpad's memories are its banks, the accumulator's its halves; each lane of post-processing has a copy of
+    the table. A front end's cycle is charged a look at the controller's directory and a change of it, whatever it did;
+    an instruction one write and one read of the fetch buffer. Wires, clocks, leakage, and registers outside memories
+    are not charged.
     """
     one, memories = table.events, table.memories
     word, row = 8 * config.rows, 32 * config.cols
@@ -97,7 +100,9 @@ def energy(config: Config, events: Events, table: Table) -> dict[str, float]:
         + events.window_sums * one["int32_add"]
         + events.window_maxima * one["int8_add"],
         "post": events.requantized * (one["int32_add"] + one["float32_multiply"])
-        + events.added * 2 * (one["float32_multiply"] + one["float32_add"]),
+        + events.added * 2 * (one["float32_multiply"] + one["float32_add"])
+        + events.looked_up * memories.read(lookup_words(config), word)
+        + events.table_words * config.rows * memories.write(lookup_words(config), word),
         "accumulator": events.sum_reads * memories.read(config.half_rows, row)
         + events.sum_writes * memories.write(config.half_rows, row),
         "scratchpad": events.scratchpad_reads * memories.read(bank, word)

@@ -207,5 +207,8 @@ class Engines:
         if command is None:
             return False
         work = command.work
-        cycles = timing.post_time(tap_words=work["tap_words"], row_cycles=work["row_cycles"], rows=work["rows"])
+        cycles = timing.post_time(
+            table_words=work["table_words"], tap_words=work["tap_words"], row_cycles=work["row_cycles"],
+            rows=work["rows"],
+        )  # fmt: skip
         return self._fixed(Queue.POST, cycles)

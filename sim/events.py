@@ -30,6 +30,8 @@ class Events:
         Lanes that the window engine multiplied and added, added, compared; padding too.
     requantized, added
         Lanes that became an activation, and of those the ones with a residual added.
+    looked_up, table_words
+        Activations replaced by a table's entries, and words of tables that every lane wrote into its copy.
     scratchpad_reads, scratchpad_writes
         Words. Padding reads none.
     translations
@@ -52,6 +54,8 @@ class Events:
     window_maxima: int = 0
     requantized: int = 0
     added: int = 0
+    looked_up: int = 0
+    table_words: int = 0
     scratchpad_reads: int = 0
     scratchpad_writes: int = 0
     translations: int = 0
@@ -110,7 +114,7 @@ def _array(config: Config, work: Mapping[str, int], found: Counter[str]) -> None
 def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
     rows, lanes = work["rows"], work["rows"] * config.cols
     mode, taps = Mode(work["mode"]), work["kernel_h"] * work["kernel_w"]
-    reads = CONSTANTS_WORDS + work["tap_words"] + rows * work["residual"]
+    reads = CONSTANTS_WORDS + work["table_words"] + work["tap_words"] + rows * work["residual"]
     if mode is Mode.ARRAY:
         found["sum_reads"] += rows
     else:
@@ -119,6 +123,8 @@ def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
     _access(found, reads=reads, writes=rows)
     found["requantized"] += lanes
     found["added"] += lanes * work["residual"]
+    found["looked_up"] += lanes * (work["table_words"] > 0)
+    found["table_words"] += work["table_words"]
 
 
 _LANES = {Mode.DEPTHWISE: "window_products", Mode.SUM: "window_sums", Mode.MAX: "window_maxima"}

@@ -169,6 +169,8 @@ class FrontEnd:
             if fields["residual"]:
                 roles.append(Role.RESIDUAL)
             roles.append(Role.OUTPUT)
+            if fields["table"]:
+                roles.append(Role.TABLE)
         return roles
 
     def _check(self, fields: Fields, roles: list[Role]) -> None:
@@ -193,6 +195,9 @@ class FrontEnd:
             for role in (Role.OUTPUT, *([Role.RESIDUAL] if fields["residual"] else [])):
                 good &= self.operands[role]["run"] == fields["width"]
                 good &= self.operands[role]["count"] == fields["height"]
+        if Role.TABLE in roles:
+            good &= self.operands[Role.TABLE]["run"] == timing.lookup_words(c)
+            good &= self.operands[Role.TABLE]["count"] == 1
         if not good:
             raise MachineError(Error.BAD_SHAPE)
 
@@ -261,6 +266,8 @@ class FrontEnd:
                     "residual": fields["residual"],
                     "constants": base[Role.CONSTANTS],
                     "weights": base.get(Role.WEIGHTS, 0),
+                    "table": base.get(Role.TABLE, 0),
+                    "table_words": timing.lookup_words(c) if Role.TABLE in roles else 0,
                     "tap_words": taps if fields["mode"] == Mode.DEPTHWISE else 0,
                     "row_cycles": 1 if fields["mode"] == Mode.ARRAY else taps + fields["residual"],
                     "rows": output["run"] * output["count"],

@@ -40,6 +40,7 @@ class Role(IntEnum):
     CONSTANTS = 2
     RESIDUAL = 3
     OUTPUT = 4
+    TABLE = 5
 
 
 class Mode(IntEnum):
@@ -172,6 +173,7 @@ COMPUTE = Word(
     Field("first", 1, "ARRAY: start new sums; else add to those of the COMPUTE before"),
     Field("last", 1, "ARRAY: the sums are complete: post-process them. Other modes: 1"),
     Field("residual", 1, "add the RESIDUAL operand"),
+    Field("table", 1, "replace each output byte by its entry of the TABLE operand"),
     Field("operator", 12, "the operator this belongs to"),
     Field("height", 11, "output rows of the tile"),
     Field("width", 11, "output columns of the tile"),

@@ -43,8 +43,8 @@ POST_ISSUE = 1
 #: POST: words of the constants table: a 32-bit bias and a float32 scale for each of cols lanes.
 CONSTANTS_WORDS = 8
 #: POST: from the last row's last address (accumulator or bank) to its output word in the bank.
-POST_LATENCY = 33
-#: POST: idle cycles between the last table or tap word's address and the first row's.
+POST_LATENCY = 34
+#: POST: idle cycles between the last constants, table or tap word's address and the first row's.
 POST_TURN = 1
 
 #: Front end: see docs/frontend.md. Fetch: from START to the first program address.
@@ -56,7 +56,7 @@ FETCH_REFILL = 2
 #: Front end, cycles of each step; docs/frontend.md tells which step does what.
 #: A push and a stall take one cycle at least, more when they wait.
 EXECUTE = 1
-CHECK = 6
+CHECK = 7
 VERDICT = 1
 RELEASE_SLOT = 1
 RELEASE_PAGE = 2
@@ -124,6 +124,12 @@ def array_time(config: Config, *, passes: int, pixels: int, serial: bool) -> Arr
     return ArrayTime(last_swap, last_swap + pixels - 1, last_swap - step + ready - 1)
 
 
-def post_time(*, tap_words: int, row_cycles: int, rows: int) -> int:
-    """Finish of a POST command from its start: table, tap weights, then ``row_cycles`` for each row (X4)."""
-    return POST_ISSUE + CONSTANTS_WORDS + tap_words + POST_TURN + rows * row_cycles - 1 + POST_LATENCY
+def lookup_words(config: Config) -> int:
+    """Words of a TABLE operand: a byte for each value that a byte can have."""
+    return 256 // config.rows
+
+
+def post_time(*, table_words: int, tap_words: int, row_cycles: int, rows: int) -> int:
+    """Finish of a POST command from its start: constants, table, tap weights, ``row_cycles`` for each row (X4)."""
+    words = CONSTANTS_WORDS + table_words + tap_words
+    return POST_ISSUE + words + POST_TURN + rows * row_cycles - 1 + POST_LATENCY

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spec.errors import Error
 from spec.isa import NEVER, WORDS, Mode, Opcode, Role, TensorClass
 from spec.program import Instruction, assemble
-from spec.timing import CONSTANTS_WORDS
+from spec.timing import CONSTANTS_WORDS, lookup_words
 
 if TYPE_CHECKING:
     import random
@@ -27,7 +27,7 @@ REFUSED = (
 SHAPED = {
     Opcode.OPERAND: ("run", "count", "slot"),
     Opcode.KERNEL: ("kernel_h", "kernel_w", "blocks"),
-    Opcode.COMPUTE: ("height", "width", "residual", "last", "mode"),
+    Opcode.COMPUTE: ("height", "width", "residual", "table", "last", "mode"),
 }
 
 
@@ -109,8 +109,10 @@ class Author:
         if last:
             wanted[Role.CONSTANTS] = {"run": CONSTANTS_WORDS, "count": 1}
             wanted[Role.RESIDUAL] = wanted[Role.OUTPUT] = {"run": width, "count": height}
+            if rng.random() < 0.3:
+                wanted[Role.TABLE] = {"run": lookup_words(c), "count": 1}
         chosen = {role: rng.choice(slots) for role in wanted} if slots else {}
-        if Role.WEIGHTS in chosen and rng.random() < 0.3:
+        if Role.WEIGHTS in chosen and rng.random() < 0.45:
             # Within one tensor they often share a bank.
             chosen[Role.WEIGHTS] = chosen[Role.INPUT]
         spans = {role: self._span(slot, **wanted[role]) for role, slot in chosen.items()}
@@ -152,6 +154,7 @@ class Author:
         shape = {"height": height, "width": width, "y": rng.randint(-99, 99), "x": rng.randint(-99, 99)}
         self.add(
             Opcode.COMPUTE, mode=mode, last=last, operator=self.operator & 0xFFF, residual=rng.randrange(2),
+            table=int(Role.TABLE in spans),
             first=rng.random() < 0.6, **{**shape, **{k: v for k, v in changes.items() if k in shape}},
         )  # fmt: skip
         return True
@@ -210,7 +213,7 @@ class Author:
         elif error is Error.OTHER_CONFIGURATION:
             raw[4 + rng.randrange(8)] ^= 1 << rng.randrange(8)
         elif error is Error.ILLEGAL_OPCODE:
-            word = rng.choice((0, 13, 14, 15, Opcode.OPERAND | 7 << 86, Opcode.OPERAND | 5 << 86))
+            word = rng.choice((0, 13, 14, 15, Opcode.OPERAND | 7 << 86, Opcode.OPERAND | 6 << 86))
             raw += word.to_bytes(16, "little")
         return bytes(raw)
 

@@ -87,8 +87,9 @@ class Operators:
             weights = binder.tensor(TensorClass.WEIGHTS, blocks * taps)
         reach = {Mode.ARRAY: 5000 * int((passes * self.config.rows) ** 0.5), Mode.MAX: 127, Mode.SUM: 100 * taps}
         constants = binder.constants(blocks, reach.get(mode, 5000 * taps))
+        table = binder.tensor(TensorClass.CONSTANTS, 256 // self.config.rows) if rng.random() < 0.25 else None
         tiles = [
-            self._tile(mode, k, source, weights, constants, addend, target, band, block, column)
+            self._tile(mode, k, source, weights, constants, addend, target, table, band, block, column)
             for band, block, column in self._walk(height, blocks, width, mode)
         ]
         fitting = [tile for tile in tiles if all(self._fits(part.operands) for part in tile)]
@@ -221,7 +222,7 @@ class Operators:
 
     def _tile(
         self, mode: Mode, k: dict[str, int], source: Tensor, weights: Tensor | None, constants: Tensor,
-        addend: Tensor | None, target: Tensor, band: range, block: int, columns: range,
+        addend: Tensor | None, target: Tensor, table: Tensor | None, band: range, block: int, columns: range,
     ) -> list[Part]:  # fmt: skip
         """The COMPUTEs of one tile: one, or on the array a chain over channel blocks."""
         rng, rows = self.rng, self.config.rows
@@ -250,6 +251,8 @@ class Operators:
                 if addend is not None:
                     operands[Role.RESIDUAL] = addend, out
                 operands[Role.OUTPUT] = target, out
+                if table is not None:
+                    operands[Role.TABLE] = table, (0, table.words, 0, 1)
             shape = {"height": len(band), "width": len(columns), **origin}
             parts.append(Part(operands, bounds, shape, len(part)))
         return parts
@@ -268,7 +271,8 @@ class Operators:
                 )  # fmt: skip
             self._emit(
                 Opcode.COMPUTE, mode=mode, first=int(part is tile[0]), last=int(part is tile[-1]),
-                residual=int(residual), operator=self._operator, **part.shape,
+                residual=int(residual), table=int(Role.TABLE in tile[-1].operands), operator=self._operator,
+                **part.shape,
             )  # fmt: skip
             self.computes += 1
         if rng.random() < 0.15:

@@ -24,6 +24,7 @@ EVENTS = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "half_waits", "data_waits", "full_queues",
     "serials", "stale_stalls", "array_computes", "window_computes", "single_tiles", "chained_computes", "residuals",
     "drops", "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties", "yields", "overdrafts",
+    "lookups",
 )  # fmt: skip
 _TOLD = ("merges", "drops", "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties")
 
@@ -133,3 +134,4 @@ def _count(queue: Queue, work: dict[str, int], written: set[int], found: Counter
     elif queue is Queue.POST:
         found["window_computes"] += work["mode"] != 0
         found["residuals"] += work["residual"]
+        found["lookups"] += work["table_words"] > 0

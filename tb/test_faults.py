@@ -31,7 +31,7 @@ PAGES, OUTPUT_PAGE = 8, 32
 #: The lowest bits of STATUS: busy, done, error.
 BUSY, DONE, FAILED = 1, 2, 4
 #: Instruction numbers in `program`, the header being 0.
-BIND, KERNEL, COMPUTE = 1, 3, 12
+BIND, KERNEL, COMPUTE = 1, 3, 13
 OPERANDS = {role: 7 + role for role in Role}
 
 
@@ -44,6 +44,7 @@ def operand(role, **fields):
 def program(mode=Mode.ARRAY, changes=()):
     """A COMPUTE of eight pixels with all operands, flushed; ``changes`` maps instruction numbers to fields."""
     tensor = {"tensor_class": 2, "colour": 0, "window": 0, "pages": PAGES, "page": 0, "home": 1}
+    runs = {Role.WEIGHTS: 1 if mode is Mode.DEPTHWISE else 4, Role.TABLE: 64}
     taken = {**tensor, "tensor_class": 4, "window": 16, "page": OUTPUT_PAGE, "home": 0}
     made = [
         Instruction(Opcode.BIND, {"slot": 0, **tensor}),
@@ -54,9 +55,9 @@ def program(mode=Mode.ARRAY, changes=()):
         Instruction(Opcode.SCALE, {"first_ratio": 0x3F800000, "second_ratio": 0x3F800000, "fixed": 0}),
         Instruction(Opcode.CLAMP, {"zero_a": 0, "low_a": -128, "high_a": 127, "zero_b": 0, "low_b": -128,
                                    "high_b": 127, "unsigned_a": 0, "unsigned_b": 0, "swap": 0}),
-        *(operand(role, run={Role.WEIGHTS: 1 if mode is Mode.DEPTHWISE else 4}.get(role, 8)) for role in Role),
-        Instruction(Opcode.COMPUTE, {"mode": mode, "first": 1, "last": 1, "residual": 1, "operator": 1, "height": 1,
-                                     "width": 8, "y": 0, "x": 0}),
+        *(operand(role, run=runs.get(role, 8)) for role in Role),
+        Instruction(Opcode.COMPUTE, {"mode": mode, "first": 1, "last": 1, "residual": 1, "table": 1, "operator": 1,
+                                     "height": 1, "width": 8, "y": 0, "x": 0}),
         Instruction(Opcode.STORE, {"slot": 1, "offset": 0, "run": 8, "stride": 0, "count": 1}),
         Instruction(Opcode.END, {}),
     ]  # fmt: skip
@@ -100,7 +101,7 @@ REFUSED = [
     ("version", header(version=2), Error.NOT_A_PROGRAM, 0),
     ("configuration", header(configuration=TINY.hash ^ 1 << 63), Error.OTHER_CONFIGURATION, 0),
     *((f"opcode {code}", patched(5, code), Error.ILLEGAL_OPCODE, 5) for code in (0, 11, 15)),
-    ("role", changed({OPERANDS[Role.INPUT]: {"role": 5}}), Error.ILLEGAL_OPCODE, OPERANDS[Role.INPUT]),
+    ("role", changed({OPERANDS[Role.INPUT]: {"role": 6}}), Error.ILLEGAL_OPCODE, OPERANDS[Role.INPUT]),
     ("no END", job(program()[0], COMPUTE + 1), Error.TRUNCATED_PROGRAM, COMPUTE + 1),
     ("nothing", job(program()[0], 0), Error.TRUNCATED_PROGRAM, 0),
     ("BIND of no slot", changed({BIND: {"slot": TINY.slots}}), Error.SLOT_NOT_BOUND, BIND),
@@ -142,6 +143,7 @@ REFUSED = [
     ("shape and range", changed({OPERANDS[Role.OUTPUT]: {"offset": 999, "run": 7}}), Error.BAD_SHAPE, COMPUTE),
     ("range and room", changed({BIND: {"pages": 32, "window": 32}, OPERANDS[Role.INPUT]: {"run": 40 * 32}}),
      Error.OPERAND_OUT_OF_RANGE, COMPUTE),
+    *(shape(mode, OPERANDS[Role.TABLE], **fields) for mode in Mode for fields in ({"run": 63}, {"count": 2})),
     *(shape(mode, OPERANDS[Role.CONSTANTS], **fields) for mode in Mode for fields in ({"run": 7}, {"count": 2})),
     *(shape(mode, OPERANDS[role], **fields) for mode in Mode for role in (Role.RESIDUAL, Role.OUTPUT)
       for fields in ({"run": 7}, {"count": 2})),

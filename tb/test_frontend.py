@@ -69,6 +69,7 @@ def work(queue: Queue, w: dict[str, int]) -> dict[str, Any]:
     run = {"run": w["out_width"], "count": w["out_height"]}
     return {
         "mode": w["mode"], "half": w["half"], "residual": w["residual"], "constants": w["constants"],
+        "lookup": int(w["table_words"] > 0), "table": w["table"] if w["table_words"] else None,
         "weights": w["weights"] if w["mode"] == Mode.DEPTHWISE else None, "taps": w["tap_words"], "window": window,
         "addend": {**run, "base": w["addend"], "stride": w["addend_stride"]} if w["residual"] else None,
         "output": {**run, "base": w["output"], "stride": w["output_stride"]},

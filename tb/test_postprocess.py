@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from itertools import product
 
 import cocotb
 import numpy as np
@@ -16,10 +17,11 @@ from hw.commands import Commands
 from hw.ports import WritePort
 from hw.postprocess import Postprocess
 from sim.depthwise import reduce_windows
+from sim.lookup import replace as replaced
 from sim.requantize import add_residual, requantize
 from spec.config import CONFIGS
 from spec.isa import BOUNDS, CLAMP, KERNEL, Mode
-from spec.timing import CONSTANTS_WORDS, POST_ISSUE, POST_LATENCY, POST_TURN, READ_LATENCY, post_time
+from spec.timing import CONSTANTS_WORDS, POST_ISSUE, POST_LATENCY, POST_TURN, READ_LATENCY, lookup_words, post_time
 from tb.bench import Bench
 
 
@@ -76,7 +78,9 @@ class World(wiring.Component):
 class Job:
     """A command with everything it reads, in virtual memory ``words`` and accumulator ``sums``."""
 
-    def __init__(self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, half=None):
+    def __init__(
+        self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, lookup=None, half=None
+    ):
         self.config, self.words, self.sums, self.mode, self.residual = config, words, sums, mode, residual
         self.rng, self.count = rng, size[0] * size[1]
         anywhere = lambda: int(rng.integers(0, len(words)))  # noqa: E731
@@ -102,7 +106,8 @@ class Job:
             self.addend = {"base": anywhere(), "run": 0, "stride": stride(), "count": 0}
         self.factors = {n: np.float32(rng.uniform(-2, 2)) for n in ("first_ratio", "second_ratio", "fixed")}
         self.half = int(rng.integers(0, 2)) if half is None else half
-        self.constants, self.weights = anywhere(), anywhere()
+        self.lookup = int(rng.integers(0, 2)) if lookup is None else lookup
+        self.constants, self.weights, self.table = anywhere(), anywhere(), anywhere()
         self.taps = kernel[0] * kernel[1] if mode is Mode.DEPTHWISE else int(rng.integers(0, config.window_taps + 1))
 
         area = kernel[0] * kernel[1]
@@ -114,20 +119,20 @@ class Job:
             np.float32
         )
         table = np.stack([self.bias, self.scale.view(np.int32)], 1).tobytes()
-        self.table = np.frombuffer(table, np.int8).reshape(CONSTANTS_WORDS, config.rows)
+        self.biases = np.frombuffer(table, np.int8).reshape(CONSTANTS_WORDS, config.rows)
 
     def payload(self):
         bits = {n: int(x.view(np.uint32)) for n, x in self.factors.items()}
         return {
             "mode": int(self.mode), "half": self.half, "residual": self.residual, "constants": self.constants,
-            "weights": self.weights, "taps": self.taps, "window": self.window, "addend": self.addend,
-            "output": self.output, "scale": bits, "clamp": self.clamp,
+            "lookup": self.lookup, "table": self.table, "weights": self.weights, "taps": self.taps,
+            "window": self.window, "addend": self.addend, "output": self.output, "scale": bits, "clamp": self.clamp,
         }  # fmt: skip
 
     def lay(self):
-        """The table's words, for the memory: they may overwrite whatever was there."""
+        """The words of the constants, for the memory: they may overwrite whatever was there."""
         where = (self.constants + np.arange(CONSTANTS_WORDS)) % len(self.words)
-        self.words[where] = self.table
+        self.words[where] = self.biases
         return [int(address) for address in where]
 
     def walk(self, part):
@@ -156,6 +161,9 @@ class Job:
         words, out, ends = len(self.words), [], []
         out += [(POST_ISSUE + i, (self.constants + i) % words) for i in range(CONSTANTS_WORDS)]
         at = POST_ISSUE + CONSTANTS_WORDS
+        if self.lookup:
+            out += [(at + i, (self.table + i) % words) for i in range(lookup_words(self.config))]
+            at += lookup_words(self.config)
         if self.mode is Mode.DEPTHWISE:
             out += [(at + i, (self.weights + i) % words) for i in range(self.taps)]
             at += self.taps
@@ -189,6 +197,8 @@ class Job:
                 unsigned_a=bool(c["unsigned_a"]), unsigned_b=bool(c["unsigned_b"]), swap=bool(c["swap"]),
                 **self.factors,
             )  # fmt: skip
+        if self.lookup:
+            out = replaced(out, self.words[(self.table + np.arange(lookup_words(self.config))) % len(self.words)])
         ends = self.reads()[1]
         return [
             (end + POST_LATENCY - 1, address, word.tolist())
@@ -199,6 +209,7 @@ class Job:
         """The closed formula's finish."""
         windows = self.window["kernel_h"] * self.window["kernel_w"] + self.residual
         return post_time(
+            table_words=lookup_words(self.config) if self.lookup else 0,
             tap_words=self.taps if self.mode is Mode.DEPTHWISE else 0,
             row_cycles=1 if self.mode is Mode.ARRAY else windows,
             rows=self.count,
@@ -278,8 +289,8 @@ async def agrees_with_the_model_in_the_promised_cycles(dut):
     half, taps, rows = play.config.half_rows, play.config.window_taps, 0
     for residual in (0, 1):
         for size in ((1, 1), (1, 2), (5, 7), (1, half), (half, 1), (8, half // 8)):
-            for side in (0, 1):
-                rows += await play.run(play.job(Mode.ARRAY, size=size, residual=residual, half=side))
+            for side, lookup in product((0, 1), (0, 1)):
+                rows += await play.run(play.job(Mode.ARRAY, size=size, residual=residual, half=side, lookup=lookup))
         for mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX):
             for kernel in ((1, 1), (1, 2), (2, 1), (3, 3), (5, 5), (taps, 1), (1, taps)):
                 for size in ((1, 1), (3, 4)):

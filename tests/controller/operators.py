@@ -146,6 +146,19 @@ def concatenation(model: QdqModel) -> set[str]:
     return {"QLinearConcat"}
 
 
+def concatenation_by_a_table(model: QdqModel) -> set[str]:
+    """No bias and scale take 0.065 to 0.05, for these zero points and most others."""
+    operands = [model.input([2, channels, 5, 7], scale=0.065, zero=10) for channels in (5, 9)]
+    model.output(model.node("Concat", operands, axis=1), 0.05, 10)
+    return {"QLinearConcat"}
+
+
+def max_pool_by_a_table(model: QdqModel) -> set[str]:
+    source = model.input([2, 5, 9, 7], scale=0.065, zero=10)
+    model.output(model.node("MaxPool", [source], kernel_shape=(3, 2), pads=(1, 0, 2, 1)), 0.05, 10)
+    return set()
+
+
 def relu(model: QdqModel) -> set[str]:
     source = model.input([2, 5, 7, 9])
     model.output(model.node("Relu", [source]), float(model.rng.uniform(0.003, 0.06)))
@@ -172,5 +185,5 @@ def identity_and_dropout(model: QdqModel) -> set[str]:
 OPERATORS = (
     convolution, depthwise, grouped, convolution_with_relu, gemm, matmul, flattened_gemm, addition, max_pool,
     average_pool, average_pool_of_one_scale, average_pool_by_four, average_pool_of_all, global_average_pool,
-    concatenation, relu, clip, identity_and_dropout,
+    concatenation, concatenation_by_a_table, max_pool_by_a_table, relu, clip, identity_and_dropout,
 )  # fmt: skip

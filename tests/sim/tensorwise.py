@@ -130,5 +130,8 @@ class Tensorwise:
                 inner = _fused(second, _real(scale["second_ratio"]), _real(scale["fixed"]))
                 real = _fused(first, _real(scale["first_ratio"]), inner)
                 out = _rounded(real, clamp["zero_b"], clamp["low_b"], clamp["high_b"])
+            if fields["table"]:
+                entry = self.dram[self._at(Role.TABLE, 0) + out % 256]
+                out = entry - 256 if entry > 127 else entry
             row.append(out)
         return row

@@ -20,6 +20,8 @@ PARTS = {
     "window_maxima": "window",
     "requantized": "post",
     "added": "post",
+    "looked_up": "post",
+    "table_words": "post",
     "scratchpad_reads": "scratchpad",
     "scratchpad_writes": "scratchpad",
     "translations": "page_tables",

@@ -67,6 +67,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     listen(sim.datapath, "reduce_windows", window)
     listen(sim.datapath, "requantize", row)
     listen(sim.datapath, "add_residual", lambda out, *_, **__: seen.update(added=out.size))
+    listen(sim.datapath, "replace", lambda out, _, table: seen.update(looked_up=out.size, table_words=len(table)))
     return seen
 
 
@@ -94,6 +95,7 @@ def test_events_are_those_of_the_data(seed: int, moved: Counter[str]) -> None:
         moved["DEPTHWISE"], moved["SUM"], moved["MAX"],
     )  # fmt: skip
     assert (events.requantized, events.added) == (moved["requantized"], moved["added"])
+    assert (events.looked_up, events.table_words) == (moved["looked_up"], moved["table_words"])
     bursts = sum(burst.beats for burst in run.transactions) * drawn.config.bus_bytes
     assert events.dram_bytes + events.program_bytes == bursts
     assert events.instructions == drawn.length

@@ -111,8 +111,8 @@ def operand(role: Role, **fields: int) -> Instruction:
 KERNEL = Instruction(Opcode.KERNEL, {"kernel_h": 1, "kernel_w": 1, "stride_h": 1, "stride_w": 1, "dilation_h": 1,
                                      "dilation_w": 1, "blocks": 1, "pad": 0})  # fmt: skip
 BOUNDS = Instruction(Opcode.BOUNDS, {"height": 1, "width": 8, "row_stride": 8, "block_stride": 8})
-COMPUTE = Instruction(Opcode.COMPUTE, {"mode": 3, "first": 1, "last": 1, "residual": 0, "operator": 1, "height": 1,
-                                       "width": 8, "y": 0, "x": 0})  # fmt: skip
+COMPUTE = Instruction(Opcode.COMPUTE, {"mode": 3, "first": 1, "last": 1, "residual": 0, "table": 0, "operator": 1,
+                                       "height": 1, "width": 8, "y": 0, "x": 0})  # fmt: skip
 OPERANDS = [operand(r) for r in (Role.INPUT, Role.CONSTANTS)] + [operand(Role.OUTPUT, offset=96)]
 END = Instruction(Opcode.END, {})
 
@@ -141,7 +141,7 @@ def test_a_good_program_is_not_refused() -> None:
     ([bind(window=254), END], Error.WINDOW_OUT_OF_RANGE, 1),
     (maximum(operands=[operand(r) for r in (Role.INPUT, Role.CONSTANTS)] + [operand(Role.OUTPUT, offset=125)]),
      Error.OPERAND_OUT_OF_RANGE, 7),
-    (maximum(operands=[operand(r, run=7) for r in Role]), Error.BAD_SHAPE, 9),
+    (maximum(operands=[operand(r, run=7) for r in Role]), Error.BAD_SHAPE, 10),
     (maximum(first=bind(pages=64), operands=[operand(Role.INPUT, run=33 * 32), *OPERANDS[1:]]),
      Error.OPERANDS_DO_NOT_FIT, 7),
     ([bind()], Error.TRUNCATED_PROGRAM, 2),
