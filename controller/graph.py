@@ -151,7 +151,7 @@ class Addition:
 
 @dataclass(frozen=True, eq=False)
 class Rescale:
-    """Each integer requantized on its own: a Relu or Clip between two quantizations, or a change of scale."""
+    """Each integer requantized on its own: an activation function between two quantizations, or a change of scale."""
 
     name: str
     source: Tensor

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controller.activation import FUNCTIONS, lower_activation
 from controller.attributes import number, whole
 from controller.graph import Addition, Concatenation, Convolution, Requantize, Shape, Tensor
 from controller.numerics import addition_constants
@@ -199,4 +200,5 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType({
     "MaxPool": max_pool,
     "AveragePool": average_pool,
     "GlobalAveragePool": global_average_pool,
+    **dict.fromkeys(FUNCTIONS, lower_activation),
 })

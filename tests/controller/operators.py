@@ -172,6 +172,34 @@ def clip(model: QdqModel) -> set[str]:
     return set()
 
 
+def _activation(model: QdqModel, kind: str, **attributes: float) -> set[str]:
+    rng = model.rng
+    source = model.input([2, 5, 7, 9], scale=float(rng.choice([rng.uniform(0.005, 0.1), 2.0**-6])))
+    real = model.node(kind, [source], **attributes)
+    model.output(real, float(rng.choice([rng.uniform(0.003, 0.06), 2.0**-8])))
+    return set()
+
+
+def leaky_relu(model: QdqModel) -> set[str]:
+    return _activation(model, "LeakyRelu", alpha=float(model.rng.uniform(0.01, 0.4))) | {"QLinearLeakyRelu"}
+
+
+def hard_sigmoid(model: QdqModel) -> set[str]:
+    return _activation(model, "HardSigmoid", alpha=float(model.rng.choice([0.2, 1 / 6])), beta=0.4)
+
+
+def hard_swish(model: QdqModel) -> set[str]:
+    return _activation(model, "HardSwish")
+
+
+def sigmoid(model: QdqModel) -> set[str]:
+    return _activation(model, "Sigmoid") | {"QLinearSigmoid"}
+
+
+def tanh(model: QdqModel) -> set[str]:
+    return _activation(model, "Tanh")
+
+
 def identity_and_dropout(model: QdqModel) -> set[str]:
     source = model.input([2, 5, 7, 9])
     form = model.scales[source]
@@ -185,5 +213,6 @@ def identity_and_dropout(model: QdqModel) -> set[str]:
 OPERATORS = (
     convolution, depthwise, grouped, convolution_with_relu, gemm, matmul, flattened_gemm, addition, max_pool,
     average_pool, average_pool_of_one_scale, average_pool_by_four, average_pool_of_all, global_average_pool,
-    concatenation, concatenation_by_a_table, max_pool_by_a_table, relu, clip, identity_and_dropout,
+    concatenation, concatenation_by_a_table, max_pool_by_a_table, relu, clip, leaky_relu,
+    hard_sigmoid, hard_swish, sigmoid, tanh, identity_and_dropout,
 )  # fmt: skip
