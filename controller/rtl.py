@@ -42,12 +42,13 @@ class Runner(Protocol):
 
     def __call__(
         self, config: Config, program: bytes, images: Sequence[bytes], *, policy: Policy, program_address: int,
-        progress: Path | None = None,
+        progress: Path | None = None, short: bool = False,
     ) -> list[RtlRun]:  # fmt: skip
         """Run `program`, which lies at `program_address`, under the configuration's memory profile.
 
         Each image holds page 0 at byte 0 and ends at or below the program; before the first run comes a reset. The
         file `progress` is rewritten now and then with "RUN CYCLES": which run it is, and the cycles of all so far.
+        `short`: it pays to build sooner and run slower.
         Results may be of any type with the members of `RtlRun`; what building took is in the first.
         """
 
@@ -74,11 +75,11 @@ def runner() -> Runner:
 
     def guarded(
         config: Config, program: bytes, images: Sequence[bytes], *, policy: Policy, program_address: int,
-        progress: Path | None = None,
+        progress: Path | None = None, short: bool = False,
     ) -> list[RtlRun]:  # fmt: skip
         try:
             return run(
-                config, program, images, policy=policy, program_address=program_address, progress=progress
+                config, program, images, policy=policy, program_address=program_address, progress=progress, short=short
             )
         except cannot_build as error:
             raise ModelError(f"the RTL cannot be built: {_cause(str(error))}") from None

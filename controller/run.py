@@ -119,13 +119,13 @@ def run_golden(
 
 def run_rtl(
     compiled: Compiled, inputs: Sequence[Floats], runner: Runner, *, policy: Policy = Policy.NONE,
-    progress: Path | None = None,
+    progress: Path | None = None, short: bool = False,
 ) -> list[Trace]:  # fmt: skip
-    """Inferences on the RTL, all in one simulation; `progress` is rewritten with "RUN CYCLES" now and then."""
+    """Inferences on the RTL, all in one simulation; the parameters are those of the runner."""
     images = [compiled.load(quantize_inputs(compiled.graph, one)).tobytes() for one in inputs]
     runs = runner(
         compiled.config, compiled.program, images, policy=policy, program_address=compiled.program_address,
-        progress=progress,
+        progress=progress, short=short,
     )  # fmt: skip
     traces = []
     for image, run in zip(images, runs, strict=True):

@@ -164,7 +164,7 @@ def _verilog(config: Config) -> str:
 
 def observe(
     config: Config, jobs: Sequence[Job], *, memory_bytes: int | None = None, seed: int = 1, keep: Path | None = None,
-    progress: Path | None = None, optimize: int = 3,
+    progress: Path | None = None, optimize: int = 3, made: Simulator | None = None, plusargs: Sequence[str] = (),
 ) -> tuple[list[Observed], Results]:
     """Run ``jobs`` one after the other in one simulation.
 
@@ -178,6 +178,8 @@ def observe(
         A file that is rewritten with "JOB CYCLES", those of all jobs so far, now and then.
     optimize
         The simulator's compiler level.
+    made, plusargs
+        Another simulator with the same ports, and arguments for it.
 
     Raises
     ------
@@ -186,7 +188,7 @@ def observe(
     """
     need = max(j.load_address + len(j.image) for j in jobs)
     size = memory_bytes or max(1 << 20, 1 << (need - 1).bit_length())
-    made = simulator(config, size, optimize)
+    made = made or simulator(config, size, optimize)
     scratch = generated() / "runs"
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as temporary:
@@ -199,7 +201,7 @@ def observe(
         (folder / "jobs.json").write_text(json.dumps(described))
         environment = {"PINFOLD_JOBS": str(folder), "PINFOLD_PROGRESS": str(progress or "")}
         results = run(
-            made, "tb.drive", seed=seed, expected=1, plusargs=[f"+memory={folder}"], environment=environment,
+            made, "tb.drive", seed=seed, expected=1, plusargs=[f"+memory={folder}", *plusargs], environment=environment,
             folder=folder,
         )  # fmt: skip
         return [_observed(folder, i, job) for i, job in enumerate(jobs)], results
@@ -207,7 +209,7 @@ def observe(
 
 def run_rtl(
     config: Config, program: bytes, images: Sequence[bytes], *, policy: Policy = Policy.NONE, program_address: int,
-    progress: Path | None = None,
+    progress: Path | None = None, short: bool = False,
 ) -> list[RtlRun]:  # fmt: skip
     """Run a program under the configuration's memory profile, once for each image of DRAM, in one simulation.
 
@@ -219,6 +221,8 @@ def run_rtl(
         Value of the POLICY register.
     progress
         A file that is rewritten with "RUN CYCLES" now and then.
+    short
+        Build in a third of the time, and run at a fifth of the speed.
 
     Returns
     -------
@@ -244,10 +248,11 @@ def run_rtl(
     ]  # fmt: skip
     size = max(1 << 22, 1 << (max(len(job.image) for job in jobs) - 1).bit_length())
     began = time.monotonic()
-    simulator(config, size)
+    optimize = 0 if short else 3
+    simulator(config, size, optimize)
     build_seconds = time.monotonic() - began
     build_peak_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
-    observed, results = observe(config, jobs, memory_bytes=size, progress=progress)
+    observed, results = observe(config, jobs, memory_bytes=size, progress=progress, optimize=optimize)
     runs = []
     for index, seen in enumerate(observed):
         if not seen.finished:
