@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).parent
 #: Dark and light of two hues, told apart in print and by eyes that do not see red or green.
 _COLOURS = ("#08519c", "#6baed6", "#a63603", "#fdae6b")
-_BAR, _GAP, _HEIGHT, _LEFT, _TOP, _BOTTOM = 9, 14, 220, 68, 34, 104
+_BAR, _GAP, _HEIGHT, _LEFT, _TOP, _BOTTOM = 9, 14, 220, 74, 34, 104
 
 
 @dataclass(frozen=True)
