@@ -109,8 +109,6 @@ def run(
     machine = configured(config, settings or [])
     costs = _energy_table(energy)
     on_rtl = None if engine is Engine.golden else runner()
-    if on_rtl and policy != "none":
-        raise ModelError(f"policy {policy} runs on the golden model only so far, with --engine golden")
     with display(quiet=quiet) as shown:
         started = perf_counter()
         compiled = _compiled(model, machine, batch, shown.say)

@@ -158,6 +158,9 @@ def summary(data: dict[str, Any]) -> Iterator[str]:
     for engine, cycles in data["cycles"].items():
         if cycles is not None:
             yield f"  {engine:<11} {cycles:,} cycles"
+    if data["policy"] == "eager" and len(data["inferences"]) > 1:
+        cold, warm = (next(filter(None, data["inferences"][i]["cycles"].values())) for i in (0, -1))
+        yield f"  learning    {cold:,} cycles in the first inference, {warm:,} in the last"
     yield f"  utilization {100 * data['utilization']:.1f} %"
     dram = data["dram"]
     yield f"  DRAM        {dram['read_bytes']:,} bytes read, {dram['write_bytes']:,} written"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Signal, unsigned
+from amaranth import Module, Mux, ResetSignal, Signal, unsigned
+from amaranth.hdl import Assert
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -18,21 +19,26 @@ from hw.merge import merge
 from hw.pagewalk import RANGE
 from hw.ports import MapPort
 from hw.queue import entry
-from hw.release import Release
+from hw.quota import Quota
+from hw.rank import POLICY
+from hw.release import PAGE_BITS, Release
 from hw.settle import Settle
-from hw.slots import Slots, binding, slot_request
+from hw.slots import LIFE, Slots, binding, slot_request, usage
 from hw.transfers import QUEUES, Transfers
 from hw.wipe import WIPE
 from spec.isa import BIND, Queue, Role
+from spec.registers import Policy
 
 __all__ = ["Allocator", "visit"]
 
 
 def visit(config):
-    """A page to settle or to store: see Settle."""
+    """A page to settle, or to store, evict or prefetch: see Settle."""
     k = Commands(config)
     return data.StructLayout({
         "store": unsigned(1),
+        "evict": unsigned(1),
+        "prefetch": unsigned(1),
         "slot": unsigned(ceil_log2(config.slots)),
         "window": unsigned(k.page_bits),
         "place": unsigned(k.page_bits),
@@ -42,10 +48,10 @@ def visit(config):
 
 
 class Allocator(wiring.Component):
-    """Policy ``none``: pages stay while their operator runs; the least recently used tensor makes room, lowest page up.
+    """Pages stay until they are dead, or until a tensor has to give one up: docs/policies.md.
 
-    One thing at a time: a strobe of ``settle``, ``bind`` or ``forget``, then ``done`` in its last cycle, the next
-    strobe after that.
+    One thing at a time: a strobe of ``settle``, ``bind``, ``release`` or ``sweep``, then ``done`` in its last cycle,
+    the next strobe after that.
 
     Parameters
     ----------
@@ -59,17 +65,23 @@ class Allocator(wiring.Component):
     visit : In(visit)
         Which; must hold until done.
     bind : In(1)
-        Release ``fields.slot``, then bind it. Begins in the next cycle.
+        Release ``fields.slot`` as live, then bind it. Begins in the next cycle.
     fields : In(BIND)
         The instruction; must hold until done.
-    forget : In(1)
-        Release all slots. Begins in the next cycle.
+    release : In(1)
+        Release ``slot``'s pages first <= p < end as dead. Begins in the next cycle.
+    slot, first, end : In
+        See ``release``; in its cycle.
+    sweep : In(1)
+        Release all slots: as live under ``none``; else those of class OUTPUT alone, and others as dead.
     done : Out(1)
         The last cycle of what was asked for; not if it is refused.
     look : In(slot_request)
         Lookups in Slots while nothing is asked for.
-    binding : Out(binding)
+    binding, usage, life : Out
         Of the slot looked up last.
+    policy : In(POLICY)
+        See Rank; must hold during a run.
     renew, roles, ranges, windows, pages, stamp : In
         The current COMPUTE, for Eviction.
     counts : In(COUNTS)
@@ -88,7 +100,7 @@ class Allocator(wiring.Component):
         Commands.
     pushed : Out(COUNTS)
         Commands pushed, of these four queues.
-    evicted, wrote_back, filled : Out(1)
+    evicted, wrote_back, filled, yields, overdraft : Out(1)
         Strobes for counters.
     beyond, unfit : Out(1)
         An eviction refused: see there.
@@ -105,10 +117,17 @@ class Allocator(wiring.Component):
             "visit": In(visit(config)),
             "bind": In(1),
             "fields": In(layout(BIND)),
-            "forget": In(1),
+            "release": In(1),
+            "slot": In(ceil_log2(config.slots)),
+            "first": In(PAGE_BITS),
+            "end": In(PAGE_BITS),
+            "sweep": In(1),
             "done": Out(1),
             "look": In(slot_request(config)),
             "binding": Out(binding(config)),
+            "usage": Out(usage(config)),
+            "life": Out(LIFE),
+            "policy": In(POLICY),
             "renew": In(1),
             "roles": In(len(Role)),
             "ranges": In(RANGE).array(len(Role)),
@@ -127,6 +146,8 @@ class Allocator(wiring.Component):
             "evicted": Out(1),
             "wrote_back": Out(1),
             "filled": Out(1),
+            "yields": Out(1),
+            "overdraft": Out(1),
             "beyond": Out(1),
             "unfit": Out(1),
             "wipe": In(WIPE),
@@ -143,6 +164,7 @@ class Allocator(wiring.Component):
         m.submodules.visitor = visitor = Settle(config=c)
         m.submodules.transfers = transfers = Transfers(config=c)
         m.submodules.binder = binder = Bind(config=c)
+        m.submodules.quota = quota = Quota(config=c)
 
         # Everyone sees the tables; whoever's turn it is asks.
         for unit in (release, eviction, visitor):
@@ -160,10 +182,9 @@ class Allocator(wiring.Component):
             ),
             merge(transfers.request, release.transfer, eviction.transfer, visitor.transfer),
             merge(self.hazards, visitor.hazards, transfers.hazards),
-            slots.stamp.eq(self.stamp),
             directory.stamp.eq(self.stamp),
-            *(table.wipe.eq(self.wipe) for table in (slots, directory, free)),
-            self.binding.eq(slots.binding),
+            *(table.wipe.eq(self.wipe) for table in (slots, directory, free, quota)),
+            *(getattr(self, name).eq(getattr(slots, name)) for name in ("binding", "usage", "life")),
         ]  # fmt: skip
 
         # A visit, and where its frame comes from.
@@ -176,24 +197,35 @@ class Allocator(wiring.Component):
             visitor.found.eq(free.frame),
             visitor.evicted.eq(eviction.done),
             visitor.victim.eq(eviction.frame),
-            visitor.refused.eq(eviction.beyond | eviction.unfit),
+            visitor.crowded.eq((self.policy == Policy.STATIC) & quota.full),
+            visitor.barren.eq(eviction.unfit & visitor.restricted),
+            visitor.refused.eq(self.beyond | self.unfit),
             self.fold.eq(visitor.fold),
             self.frame.eq(visitor.frame),
             free.find.eq(visitor.find),
             free.colour.eq(slots.binding.colour),
-            free.give.eq(release.give),
-            free.given.eq(release.frame),
-            eviction.start.eq(visitor.evict),
+            free.give.eq(release.give | visitor.give),
+            free.given.eq(Mux(visitor.give, visitor.given, release.frame)),
+            quota.binding.eq(slots.binding),
+            quota.takes.eq(visitor.map.valid),
+            quota.loses.eq(eviction.evicted | release.give | visitor.give),
+            eviction.start.eq(visitor.seek),
+            eviction.policy.eq(self.policy),
+            eviction.stamp.eq(self.stamp),
+            eviction.restricted.eq(visitor.restricted),
+            eviction.group.eq(visitor.group),
             eviction.renew.eq(self.renew),
             eviction.roles.eq(self.roles),
             *(eviction.ranges[r].eq(self.ranges[r]) for r in Role),
             *(eviction.windows[r].eq(self.windows[r]) for r in Role),
             *(eviction.pages[r].eq(self.pages[r]) for r in Role),
-            eviction.used.eq(slots.used),
+            eviction.usage.eq(slots.usage),
             eviction.marked.eq(directory.marked),
             self.evicted.eq(eviction.evicted),
+            self.yields.eq(eviction.yields),
+            self.overdraft.eq(visitor.overdraft),
             self.beyond.eq(eviction.beyond),
-            self.unfit.eq(eviction.unfit),
+            self.unfit.eq(eviction.unfit & ~visitor.restricted),
         ]
         wiring.connect(m, visitor.map, wiring.flipped(self.map))
 
@@ -215,17 +247,29 @@ class Allocator(wiring.Component):
             wiring.connect(m, getattr(transfers, name), wiring.flipped(getattr(self, name)))
 
         # What is asked for ends where its last unit ends.
-        forgetting = Signal()
-        with m.If(self.forget | release.done):
-            m.d.sync += forgetting.eq(self.forget)
+        alone = Signal()
+        with m.If(self.release | self.sweep | release.done):
+            m.d.sync += alone.eq(self.release | self.sweep)
         m.d.comb += [
-            release.start.eq(self.bind | self.forget),
-            release.slot.eq(self.fields.slot),
-            release.all.eq(self.forget),
+            release.start.eq(self.bind | self.release | self.sweep),
+            release.slot.eq(Mux(self.bind, self.fields.slot, self.slot)),
+            release.first.eq(Mux(self.release, self.first, 0)),
+            release.end.eq(Mux(self.release, self.end, (1 << PAGE_BITS) - 1)),
+            release.all.eq(self.sweep),
+            release.live.eq(self.bind | (self.sweep & (self.policy == Policy.NONE))),
+            release.outputs.eq(self.sweep),
+            binder.stamp.eq(self.stamp),
+            binder.clear.eq(self.wipe.valid),
             binder.start.eq(self.bind),
             binder.released.eq(release.done),
             binder.fields.eq(self.fields),
             binder.stores.eq(transfers.pushed[Queue.WRITE]),
-            self.done.eq(visitor.done | binder.done | (forgetting & release.done)),
+            self.done.eq(visitor.done | binder.done | (alone & release.done)),
         ]
+
+        # No frame is lost, and none has two owners: those that are free and those that are held are all.
+        settled = Signal()
+        m.d.sync += settled.eq(self.done & ~self.wipe.valid)
+        with m.If(settled & ~ResetSignal()):
+            m.d.sync += Assert(free.count + quota.held == c.frames, "free and held frames must be all")
         return m

@@ -14,6 +14,8 @@ from spec.isa import BIND, TensorClass
 
 __all__ = ["Bind"]
 
+_KEPT = ("tensor_class", "colour", "window", "pages", "page")
+
 
 class Bind(wiring.Component):
     """Writes the binding, after the slot was released, in one cycle, then its pages, one a cycle.
@@ -35,6 +37,10 @@ class Bind(wiring.Component):
         The instruction; must hold.
     stores : In(32)
         WRITE commands that were pushed.
+    stamp : In(32)
+        Number of the current COMPUTE.
+    clear : In(1)
+        There was no BIND yet.
     slots, directory : Out
         To Slots and Directory.
     done : Out(1)
@@ -48,6 +54,8 @@ class Bind(wiring.Component):
             "released": In(1),
             "fields": In(layout(BIND)),
             "stores": In(COUNT_BITS),
+            "stamp": In(COUNT_BITS),
+            "clear": In(1),
             "slots": Out(slot_request(config)),
             "directory": Out(page_request(config)),
             "done": Out(1),
@@ -56,6 +64,7 @@ class Bind(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         k, fields = Commands(self.config), self.fields
+        binds = Signal(COUNT_BITS)
         page, left = Signal(k.page_bits), Signal(k.page_bits + 1)
         written = (fields.tensor_class == TensorClass.ACTIVATION) | (fields.tensor_class == TensorClass.OUTPUT)
 
@@ -72,10 +81,12 @@ class Bind(wiring.Component):
                     self.slots.reside.eq(1),
                     self.slots.to.eq(fields.slot),
                     self.slots.binding.bound.eq(1),
-                    *(self.slots.binding[n].eq(fields[n]) for n in ("colour", "window", "pages", "page")),
+                    *(self.slots.binding[n].eq(fields[n]) for n in _KEPT),
+                    self.slots.binding.order.eq(binds + 1),
+                    self.slots.usage.used.eq(self.stamp),
                     self.slots.residency.low.eq(fields.pages),
                 ]
-                m.d.sync += [page.eq(fields.window), left.eq(fields.pages)]
+                m.d.sync += [page.eq(fields.window), left.eq(fields.pages), binds.eq(binds + 1)]
                 m.next = "PAGE"
                 with m.If(fields.pages == 0):
                     m.d.comb += self.done.eq(1)
@@ -91,4 +102,6 @@ class Bind(wiring.Component):
                 with m.If(left == 1):
                     m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
+        with m.If(self.clear):
+            m.d.sync += binds.eq(0)
         return m

@@ -16,6 +16,7 @@ from hw.counters import CAUSE, COUNTERS, Counters
 from hw.csr import Csr
 from hw.fault import Faults
 from hw.fetch import Fetch
+from hw.frontend import COUNTERS as EVENTS
 from hw.frontend import FrontEnd
 from hw.loader import Loader
 from hw.postprocess import Postprocess
@@ -191,6 +192,7 @@ class Core(wiring.Component):
             frontend.program_address.eq(settings.PROGRAM_ADDRESS),
             frontend.length.eq(settings.PROGRAM_LENGTH),
             frontend.data_base.eq(settings.DATA_BASE),
+            frontend.policy.eq(settings.POLICY),
             frontend.counts.eq(completions.counts),
             loader.base.eq(settings.READ_BASE),
             loader.limit.eq(settings.READ_LIMIT),
@@ -228,7 +230,7 @@ class Core(wiring.Component):
             *(csr.values[name].eq(counters.values[name]) for name in COUNTERS.members),
             *(
                 csr.values[name.upper()].eq(getattr(frontend, name))
-                for name in ("computes", "evictions", "write_backs", "fills", "serials")
+                for name in EVENTS
             ),
         ]
         return m

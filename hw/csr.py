@@ -9,7 +9,7 @@ from amaranth.utils import ceil_log2
 
 from hw.axi import AxiLite
 from spec.isa import INSTRUCTION_BYTES
-from spec.registers import IDENTITY, REGISTERS, SPACE
+from spec.registers import IDENTITY, REGISTERS, SPACE, Policy
 
 __all__ = ["SETTINGS", "VALUES", "Csr"]
 
@@ -48,7 +48,8 @@ class Csr(wiring.Component):
         What is read.
     settings : Out(SETTINGS)
         What was written. While ``busy``, writes change only INTERRUPT. The low bits of PROGRAM_ADDRESS and DATA_BASE
-        are 0, for bursts must not cross 4 KiB; of INTERRUPT there is bit 0 only.
+        are 0, for bursts must not cross 4 KiB; of INTERRUPT there is bit 0 only. POLICY keeps its value if there is no
+        policy of the new one.
     busy : In(1)
         A run is under way.
     ready : In(1)
@@ -102,7 +103,8 @@ class Csr(wiring.Component):
                         elif register.access == "rw":
                             old = self.settings[name]
                             new = ((bus.wdata & strobes) | (old & ~strobes)) & kept[name]
-                            with m.If(~self.busy | (name == "INTERRUPT")):
+                            exists = (new <= max(Policy)) if name == "POLICY" else 1
+                            with m.If((~self.busy | (name == "INTERRUPT")) & exists):
                                 m.d.sync += old.eq(new)
 
         # A read is answered in the next cycle.

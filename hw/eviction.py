@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from amaranth import Array, Module, Signal
+from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.commands import Commands
+from hw.commands import COUNT_BITS, Commands
 from hw.directory import page_entry, page_request
 from hw.pagewalk import RANGE, PageWalk
-from hw.slots import binding, residency, slot_request
+from hw.quota import GROUP, group_of
+from hw.rank import POLICY, Rank
+from hw.slots import binding, residency, slot_request, usage
 from hw.transfers import transfer_request
 from spec.isa import Role
+from spec.registers import Policy
 
 __all__ = ["Eviction", "lowest"]
 
@@ -27,8 +30,8 @@ class Eviction(wiring.Component):
     """Finds a victim and has it written back if it is dirty.
 
     Pages of the current COMPUTE are no victims: they are marked in a walk of their own, at its first eviction. Then all
-    slots are looked at, one a cycle, and the pages of the best one, two cycles each; if none of them can go, again
-    without that slot.
+    slots are looked at, one a cycle, and the pages of the one that goes first, two cycles each, from behind its cursor
+    down and round, or under ``none`` from the lowest up; if none of them can go, again without that slot.
 
     Parameters
     ----------
@@ -39,6 +42,12 @@ class Eviction(wiring.Component):
     -------
     start : In(1)
         Begin in the next cycle.
+    policy : In(POLICY)
+        See Rank.
+    stamp : In(32)
+        Number of the current COMPUTE.
+    restricted, group : In
+        Only tensors of this group.
     renew : In(1)
         Another COMPUTE: its pages are not marked yet.
     roles : In(6)
@@ -47,7 +56,7 @@ class Eviction(wiring.Component):
         Their ranges.
     windows, pages : In.array(5)
         Their slots' windows.
-    binding, residency, used : In
+    binding, residency, usage : In
         From Slots.
     entry, marked : In
         From Directory.
@@ -57,6 +66,8 @@ class Eviction(wiring.Component):
         To Slots, Directory and Transfers.
     evicted : Out(1)
         A page lost its frame in this cycle.
+    yields : Out(1)
+        Its tensor was pinned.
     done : Out(1)
         The last cycle: ``frame`` is free.
     frame : Out(frame)
@@ -72,6 +83,10 @@ class Eviction(wiring.Component):
         k = Commands(config)
         super().__init__({
             "start": In(1),
+            "policy": In(POLICY),
+            "stamp": In(COUNT_BITS),
+            "restricted": In(1),
+            "group": In(GROUP),
             "renew": In(1),
             "roles": In(len(Role)),
             "ranges": In(RANGE).array(len(Role)),
@@ -79,7 +94,7 @@ class Eviction(wiring.Component):
             "pages": In(k.page_bits + 1).array(len(Role)),
             "binding": In(binding(config)),
             "residency": In(residency(config)),
-            "used": In(32),
+            "usage": In(usage(config)),
             "entry": In(page_entry(config)),
             "marked": In(1),
             "transferred": In(1),
@@ -87,6 +102,7 @@ class Eviction(wiring.Component):
             "directory": Out(page_request(config)),
             "transfer": Out(transfer_request(config)),
             "evicted": Out(1),
+            "yields": Out(1),
             "done": Out(1),
             "frame": Out(k.frame),
             "beyond": Out(1),
@@ -97,6 +113,7 @@ class Eviction(wiring.Component):
         m = Module()
         c, k = self.config, Commands(self.config)
         m.submodules.walk = walk = PageWalk(config=c)
+        m.submodules.rank = rank = Rank(config=c)
 
         # The walk of the marks.
         protected, left, lane, role = Signal(), Signal(len(Role)), Signal(range(len(Role))), Signal(range(len(Role)))
@@ -105,17 +122,37 @@ class Eviction(wiring.Component):
         with m.If(self.renew):
             m.d.sync += protected.eq(0)
 
-        # The search: slots that had no victim are barren.
-        index, last, barren = Signal.like(self.slots.slot), Signal.like(self.slots.slot), Signal(c.slots)
-        found, best, oldest = Signal(), Signal.like(index), Signal(32)
-        place, low, resident = (Signal(k.page_bits + 1, name=name) for name in ("place", "low", "resident"))
+        # The search: slots that had no victim are barren. A slot is looked up, gets its standing, and is compared.
+        index, last, seen = (Signal.like(self.slots.slot, name=name) for name in ("index", "last", "seen"))
+        looked, candidate, barren = Signal(), Signal(), Signal(c.slots)
+        found, best = Signal(), Signal.like(index)
+        place, low, high, resident = (Signal(k.page_bits + 1, name=n) for n in ("place", "low", "high", "resident"))
+        looks = Signal.like(place)
         virtual, page, s = Signal(k.page_bits), self.entry, self.residency
-        m.d.comb += [virtual.eq(self.binding.window + place), self.frame.eq(page.frame)]
+        up = self.policy == Policy.NONE
+        m.d.comb += [
+            virtual.eq(self.binding.window + place),
+            self.frame.eq(page.frame),
+            rank.policy.eq(self.policy),
+            rank.stamp.eq(self.stamp),
+            rank.binding.eq(self.binding),
+            rank.usage.eq(self.usage),
+            rank.resident.eq(s.resident),
+        ]
+        m.d.sync += [
+            last.eq(index),
+            looked.eq(self.slots.look),
+            seen.eq(last),
+            candidate.eq(
+                looked & self.binding.bound & s.resident.any() & ~barren.bit_select(last, 1)
+                & (~self.restricted | (group_of(self.binding) == self.group))
+            ),
+            rank.one.eq(rank.standing),
+        ]
 
         def compare():
-            candidate = self.binding.bound & s.resident.any() & ~barren.bit_select(last, 1)
-            with m.If(candidate & (~found | (self.used < oldest))):
-                m.d.sync += [found.eq(1), best.eq(last), oldest.eq(self.used)]
+            with m.If(candidate & (~found | rank.before)):
+                m.d.sync += [found.eq(1), best.eq(seen), rank.other.eq(rank.one)]
 
         with m.FSM():
             with m.State("IDLE"):
@@ -147,11 +184,13 @@ class Eviction(wiring.Component):
 
             with m.State("SEARCH"):
                 m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(index)]
-                m.d.sync += [index.eq(index + 1), last.eq(index)]
-                with m.If(index.any()):
-                    compare()
+                m.d.sync += index.eq(index + 1)
+                compare()
                 with m.If(index == c.slots - 1):
-                    m.next = "LAST"
+                    m.next = "STANDING"
+            with m.State("STANDING"):
+                compare()
+                m.next = "LAST"
             with m.State("LAST"):
                 compare()
                 m.next = "CHOOSE"
@@ -161,32 +200,47 @@ class Eviction(wiring.Component):
                     m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(best)]
                     m.next = "LOAD"
                 with m.Else():
-                    m.d.comb += self.unfit.eq(1)
-                    m.next = "IDLE"
+                    m.next = "NOTHING"
+            with m.State("NOTHING"):
+                m.d.comb += self.unfit.eq(1)
+                m.next = "IDLE"
             with m.State("LOAD"):
-                m.d.sync += [place.eq(s.low), low.eq(s.low), resident.eq(s.resident)]
+                m.d.sync += [low.eq(s.low), high.eq(s.high), resident.eq(s.resident), looks.eq(s.high - s.low)]
+                cursor = self.usage.cursor
+                with m.If(up):
+                    m.d.sync += place.eq(s.low)
+                with m.Elif((s.low < cursor) & (cursor <= s.high)):
+                    m.d.sync += place.eq(cursor - 1)
+                with m.Else():
+                    m.d.sync += place.eq(s.high - 1)
                 m.next = "LOOK"
             with m.State("LOOK"):
                 m.d.comb += [self.directory.look.eq(1), self.directory.page.eq(virtual)]
                 m.next = "PAGE"
             with m.State("PAGE"):
-                # The lowest page that may be resident rises with the pages that are found absent, or go.
+                # Beyond what is found absent, or goes, at either end there is nothing.
                 victim = page.present & ~self.marked
-                rises = (place == low) & (victim | ~page.present)
+                gone = victim | ~page.present
+                rises = (place == low) & gone
+                falls = (place == high - 1) & gone & ~rises & ~up
                 m.d.comb += [
                     self.slots.reside.eq(1),
                     self.slots.to.eq(best),
                     self.slots.residency.low.eq(low + rises),
-                    self.slots.residency.high.eq(s.high),
+                    self.slots.residency.high.eq(high - falls),
                     self.slots.residency.resident.eq(resident - victim),
                 ]
-                m.d.sync += [low.eq(low + rises), place.eq(place + 1)]
+                m.d.sync += [low.eq(low + rises), high.eq(high - falls), looks.eq(looks - 1)]
+                m.d.sync += place.eq(Mux(up, place + 1, Mux(place > low, place, high) - 1))
                 m.next = "LOOK"
-                with m.If(place + 1 >= s.high):
+                with m.If(looks == 1):
                     m.d.sync += barren.bit_select(best, 1).eq(1)
                     m.next = "SEARCH"
                 with m.If(victim):
-                    m.d.comb += self.evicted.eq(1)
+                    m.d.comb += [
+                        self.evicted.eq(1),
+                        self.yields.eq((self.policy == Policy.DIRECTED) & self.usage.pinned),
+                    ]
                     with m.If(page.dirty):
                         m.d.comb += [
                             self.transfer.write_back.eq(1),

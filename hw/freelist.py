@@ -40,6 +40,8 @@ class FreeList(wiring.Component):
         There is one; ``find`` without does nothing.
     frame : Out(frame)
         The one taken, in the next cycle.
+    count : Out
+        Frames in all lists.
     give : In(1)
         Put ``given`` at the end of its bank's list.
     given : In(frame)
@@ -56,6 +58,7 @@ class FreeList(wiring.Component):
             "find": In(1),
             "any": Out(1),
             "frame": Out(k.frame),
+            "count": Out(range(config.frames + 1)),
             "give": In(1),
             "given": In(k.frame),
             "wipe": In(WIPE),
@@ -80,6 +83,7 @@ class FreeList(wiring.Component):
             with m.If(turned[lane]):
                 m.d.comb += bank.eq(self.colour + lane)
 
+        m.d.comb += self.count.eq(sum(levels))
         found, asked = Signal(), Signal(bank_bits)
         m.d.comb += [
             found.eq(self.find & self.any),

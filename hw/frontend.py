@@ -14,11 +14,14 @@ from hw.dispatch import Dispatch
 from hw.eviction import lowest
 from hw.fault import FAULT
 from hw.hazards import Hazards
+from hw.history import History
 from hw.layout import layout
 from hw.merge import merge
 from hw.pagewalk import PageWalk
 from hw.ports import MapPort
 from hw.queue import entry
+from hw.rank import POLICY
+from hw.release import PAGE_BITS
 from hw.wipe import Wipe
 from spec.errors import Error
 from spec.isa import (
@@ -37,12 +40,16 @@ from spec.isa import (
     Queue,
     Role,
 )  # fmt: skip
+from spec.policy import MOST_USES
+from spec.registers import Policy
 
 __all__ = ["FETCHED", "FrontEnd"]
 
 #: An instruction and the byte address that it was fetched from.
 FETCHED = data.StructLayout({"instruction": unsigned(8 * INSTRUCTION_BYTES), "address": unsigned(32)})
-COUNTERS = ("computes", "evictions", "write_backs", "fills", "serials")
+COUNTERS = ("computes", "evictions", "write_backs", "fills", "serials", "yields", "overdrafts")
+#: Instructions about ranges of pages, and the policy that obeys them; others pass over.
+_OBEYED_UNDER = {Opcode.STORE: Policy.NONE, Opcode.PREFETCH: Policy.DIRECTED, Opcode.EVICT: Policy.DIRECTED}
 _QUEUES = tuple(q for q in Queue if q is not Queue.SUMS)
 
 
@@ -62,7 +69,7 @@ class FrontEnd(wiring.Component):
         Begin a run; taken when ``ready_for_start``. This is cycle 0.
     ready_for_start : Out(1)
         All tables are wiped.
-    program_address, length, data_base : In(32)
+    program_address, length, data_base, policy : In
         Registers; must hold during a run.
     fetch : In(stream(FETCHED))
         The program, from its header on.
@@ -80,7 +87,7 @@ class FrontEnd(wiring.Component):
         Everything that was pushed has finished, after END or after an error. The run's cycles are those before this.
     fault : Out(FAULT)
         What is refused. Nothing is taken after that; ``done`` follows.
-    computes, evictions, write_backs, fills, serials : Out(32)
+    computes, evictions, write_backs, fills, serials, yields, overdrafts : Out(32)
         Counters of the run; they stay until the next start.
     """
 
@@ -93,6 +100,7 @@ class FrontEnd(wiring.Component):
             "program_address": In(32),
             "length": In(32),
             "data_base": In(32),
+            "policy": In(POLICY),
             "fetch": In(stream.Signature(FETCHED)),
             "abort": In(1),
             "counts": In(COUNTS),
@@ -113,6 +121,7 @@ class FrontEnd(wiring.Component):
         m.submodules.check = check = Check(config=c)
         m.submodules.walk = walk = PageWalk(config=c)
         m.submodules.dispatch = dispatch = Dispatch(config=c)
+        m.submodules.history = history = History(config=c)
 
         # Registers that instructions set.
         raw, at, following, taken = Signal(128), Signal(32), Signal(32), Signal(32)
@@ -120,7 +129,7 @@ class FrontEnd(wiring.Component):
         operands = [Signal(layout(OPERAND), name=f"operand_{role.name.lower()}") for role in Role]
         registers = {word: Signal(layout(word), name=word.name.lower()) for word in (KERNEL, BOUNDS, SCALE, CLAMP)}
         operator, begun = Signal(len(words[COMPUTE].operator)), Signal()
-        aborted = Signal()
+        aborted, cold = Signal(), Signal(init=1)
         slot = words[WORDS[Opcode.STORE]].slot
         store = words[WORDS[Opcode.STORE]]
 
@@ -128,16 +137,19 @@ class FrontEnd(wiring.Component):
         storing, left = Signal(), Signal(len(Role))
         lane, role = Signal(range(len(Role))), Signal(range(len(Role)))
         lowest(m, lane, left)
+        opened, walked = Array(operands)[lane], Array(operands)[role]
         with m.If(storing):
             m.d.comb += [walk.range[n].eq(store[n]) for n in walk.range.shape().members]
             m.d.comb += [
                 walk.pages.eq(allocator.binding.pages),
-                allocator.visit.store.eq(1),
+                *(
+                    allocator.visit[Opcode(code).name.lower()].eq(words[WORDS[Opcode.STORE]].opcode == code)
+                    for code in _OBEYED_UNDER
+                ),
                 allocator.visit.slot.eq(slot),
                 allocator.visit.window.eq(allocator.binding.window),
             ]
         with m.Else():
-            opened, walked = Array(operands)[lane], Array(operands)[role]
             m.d.comb += [walk.range[n].eq(opened[n]) for n in walk.range.shape().members]
             m.d.comb += [
                 walk.pages.eq(Array(check.pages)[role]),
@@ -163,6 +175,7 @@ class FrontEnd(wiring.Component):
             dispatch.fold.eq(allocator.fold),
             dispatch.frame.eq(allocator.frame),
             dispatch.clear.eq(wipe.wipe.valid),
+            allocator.policy.eq(self.policy),
             hazards.wipe.eq(wipe.wipe),
             allocator.wipe.eq(wipe.wipe),
             allocator.fields.eq(words[WORDS[Opcode.BIND]]),
@@ -192,9 +205,44 @@ class FrontEnd(wiring.Component):
         look = Signal.like(allocator.look)
         m.d.comb += merge(allocator.look, check.slots, look)
 
+        # What an operand says of its tensor, noted in the cycle after the slot is looked up.
+        naming = Signal()
+        m.d.sync += naming.eq(0)
+        with m.If(naming):
+            m.d.comb += [
+                look.touch.eq(1),
+                look.to.eq(walked.slot),
+                look.usage.used.eq(self.computes),
+                look.usage.uses.eq(allocator.usage.uses + (allocator.usage.uses != MOST_USES)),
+                look.usage.cursor.eq(walked.offset >> Commands(c).word_bits),
+                look.usage.distance.eq(walked.next_use),
+                look.usage.pinned.eq(walked.pin),
+            ]
+            with m.If(self.policy == Policy.EAGER):
+                m.d.comb += [look.usage.distance.eq(history.distance), look.live.eq(1), look.life.eq(history.life)]
+        m.d.comb += [
+            history.first.eq(role == Role.INPUT),
+            history.shape.mode.eq(words[COMPUTE].mode),
+            history.shape.kernel_h.eq(registers[KERNEL].kernel_h),
+            history.shape.stride_h.eq(registers[KERNEL].stride_h),
+            history.operator.eq(words[COMPUTE].operator),
+            history.stamp.eq(self.computes),
+            history.binding.eq(allocator.binding),
+            history.usage.eq(allocator.usage),
+            history.old.eq(allocator.life),
+            history.wipe.index.eq(wipe.wipe.index),
+            history.wipe.valid.eq(wipe.wipe.valid & cold),
+        ]
+
         def refuse(code, address=at):
             m.d.comb += [self.fault.valid.eq(1), self.fault.code.eq(code), self.fault.address.eq(address)]
             m.next = "DRAIN"
+
+        def open_next():
+            """Go on with the next operand: ``eager`` looks first at what its tensor did before."""
+            m.next = "OPEN"
+            with m.If(self.policy == Policy.EAGER):
+                m.next = "LOOK"
 
         with m.If(self.abort):
             m.d.sync += aborted.eq(1)
@@ -206,6 +254,7 @@ class FrontEnd(wiring.Component):
             with m.State("WIPE"):
                 m.d.comb += self.clear.eq(1)
                 with m.If(wipe.done):
+                    m.d.sync += cold.eq(0)
                     m.next = "READY"
             with m.State("READY"):
                 m.d.comb += self.ready_for_start.eq(1)
@@ -241,6 +290,9 @@ class FrontEnd(wiring.Component):
                 with m.Else(), m.Switch(raw[:4]):
                     with m.Case(Opcode.END):
                         m.next = "DRAIN"
+                        with m.If(self.policy != Policy.NONE):
+                            m.d.comb += allocator.sweep.eq(1)
+                            m.next = "FLUSH"
                     for word, register in registers.items():
                         with m.Case(Opcode[word.name]):
                             m.d.sync += register.eq(words[word])
@@ -259,16 +311,27 @@ class FrontEnd(wiring.Component):
                         with m.Else():
                             m.d.comb += allocator.bind.eq(1)
                             m.next = "BIND"
-                    with m.Case(Opcode.RELEASE, Opcode.PREFETCH, Opcode.EVICT):
+                    with m.Case(Opcode.RELEASE):
+                        dead = words[WORDS[Opcode.RELEASE]]
+                        with m.If(strange):
+                            refuse(Error.SLOT_NOT_BOUND)
                         # Policy none forgets a tensor with its operator, not earlier.
-                        with m.If(strange):
-                            refuse(Error.SLOT_NOT_BOUND)
-                    with m.Case(Opcode.STORE):
-                        m.d.comb += [look.look.eq(1), look.slot.eq(slot)]
-                        m.d.sync += storing.eq(1)
-                        m.next = "OPEN"
-                        with m.If(strange):
-                            refuse(Error.SLOT_NOT_BOUND)
+                        with m.Elif(self.policy != Policy.NONE):
+                            m.d.comb += [
+                                allocator.release.eq(1),
+                                allocator.slot.eq(slot),
+                                allocator.first.eq(dead.first),
+                                allocator.end.eq(dead.first + dead.pages),
+                            ]
+                            m.next = "BIND"
+                    for code, policy in _OBEYED_UNDER.items():
+                        with m.Case(code):
+                            with m.If(strange):
+                                refuse(Error.SLOT_NOT_BOUND)
+                            with m.Elif(self.policy == policy):
+                                m.d.comb += [look.look.eq(1), look.slot.eq(slot)]
+                                m.d.sync += storing.eq(1)
+                                m.next = "OPEN"
                     with m.Case(Opcode.COMPUTE):
                         m.d.comb += [check.start.eq(1), allocator.renew.eq(1)]
                         m.d.sync += [self.computes.eq(self.computes + 1), storing.eq(0)]
@@ -278,14 +341,18 @@ class FrontEnd(wiring.Component):
             with m.State("BIND"):
                 with m.If(allocator.done):
                     m.next = "TAKE"
+            with m.State("FLUSH"):
+                with m.If(allocator.done):
+                    m.next = "DRAIN"
 
-            # Another operator: the pages of the one before are given back.
+            # Another operator: under policy none the pages of the one before are given back.
             with m.State("CHECK"):
                 with m.If(check.done):
                     m.d.sync += [operator.eq(words[COMPUTE].operator), begun.eq(1)]
                     m.next = "VERDICT"
-                    with m.If(~begun | (operator != words[COMPUTE].operator)):
-                        m.d.comb += allocator.forget.eq(1)
+                    another = ~begun | (operator != words[COMPUTE].operator)
+                    with m.If((self.policy == Policy.NONE) & another):
+                        m.d.comb += allocator.sweep.eq(1)
                         m.next = "FORGET"
             with m.State("FORGET"):
                 with m.If(allocator.done):
@@ -298,8 +365,15 @@ class FrontEnd(wiring.Component):
                     refuse(Error.BAD_SHAPE)
                 with m.Else():
                     m.d.comb += dispatch.begin.eq(1)
-                    m.next = "OPEN"
+                    open_next()
 
+            with m.State("LOOK"):
+                m.d.comb += [look.look.eq(1), look.slot.eq(opened.slot), history.start.eq(1)]
+                m.d.sync += role.eq(lane)
+                m.next = "RECALL"
+            with m.State("RECALL"):
+                with m.If(history.done):
+                    m.next = "OPEN"
             with m.State("OPEN"):
                 m.d.comb += walk.load.eq(1)
                 m.d.sync += role.eq(lane)
@@ -308,7 +382,8 @@ class FrontEnd(wiring.Component):
                     with m.If(~allocator.binding.bound):
                         refuse(Error.SLOT_NOT_BOUND)
                 with m.Else():
-                    m.d.sync += left.bit_select(lane, 1).eq(0)
+                    m.d.comb += [look.look.eq(1), look.slot.eq(opened.slot)]
+                    m.d.sync += [left.bit_select(lane, 1).eq(0), naming.eq(1)]
             with m.State("WALK"):
                 with m.If(walk.valid):
                     with m.If(walk.beyond):
@@ -317,7 +392,7 @@ class FrontEnd(wiring.Component):
                         m.d.comb += allocator.settle.eq(1)
                         m.next = "SETTLE"
                 with m.If(walk.done):
-                    m.next = "OPEN"
+                    open_next()
                     with m.If(storing):
                         m.next = "TAKE"
                     with m.Elif(~left.any()):
@@ -332,8 +407,23 @@ class FrontEnd(wiring.Component):
                 with m.If(allocator.unfit):
                     refuse(Error.OPERANDS_DO_NOT_FIT)
             with m.State("DISPATCH"):
+                drops = Cat(operand.drop for operand in operands) & check.roles
+                m.d.sync += left.eq(drops)
                 with m.If(dispatch.done):
                     m.next = "TAKE"
+                    with m.If((self.policy == Policy.DIRECTED) & drops.any()):
+                        m.next = "DROP"
+            with m.State("DROP"):
+                m.d.comb += [
+                    allocator.release.eq(1), allocator.slot.eq(opened.slot), allocator.end.eq((1 << PAGE_BITS) - 1),
+                ]  # fmt: skip
+                m.d.sync += left.bit_select(lane, 1).eq(0)
+                m.next = "DROPPED"
+            with m.State("DROPPED"):
+                with m.If(allocator.done):
+                    m.next = "TAKE"
+                    with m.If(left.any()):
+                        m.next = "DROP"
 
             with m.State("DRAIN"):
                 with m.If(Cat(self.counts[q] == count for q, count in pushed.items()).all()):
@@ -344,7 +434,8 @@ class FrontEnd(wiring.Component):
 
         for name, event in (
             ("evictions", allocator.evicted), ("write_backs", allocator.wrote_back),
-            ("fills", allocator.filled), ("serials", dispatch.serial),
+            ("fills", allocator.filled), ("serials", dispatch.serial), ("yields", allocator.yields),
+            ("overdrafts", allocator.overdraft),
         ):  # fmt: skip
             with m.If(event):
                 m.d.sync += getattr(self, name).eq(getattr(self, name) + 1)

@@ -1,8 +1,8 @@
-"""Gives back all frames of a tensor, or of all tensors; what only the scratchpad holds is written back first."""
+"""Gives back frames of a tensor, or of all tensors; what only the scratchpad holds of the living is written back."""
 
 from __future__ import annotations
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -11,12 +11,16 @@ from hw.commands import Commands
 from hw.directory import page_entry, page_request
 from hw.slots import binding, residency, slot_request
 from hw.transfers import transfer_request
+from spec.isa import RELEASE, TensorClass
 
-__all__ = ["Release"]
+__all__ = ["PAGE_BITS", "Release"]
+
+#: Enough for RELEASE's first page and its number of pages together.
+PAGE_BITS = next(f.width for f in RELEASE.fields if f.name == "pages") + 1
 
 
 class Release(wiring.Component):
-    """Releases a slot in one cycle and two for each page that it looks at; ``start`` is not one of them.
+    """Releases pages of a slot, in one cycle and two for each that it looks at; ``start`` is not one of them.
 
     Parameters
     ----------
@@ -29,8 +33,14 @@ class Release(wiring.Component):
         Begin.
     slot : In
         With which slot.
+    first, end : In
+        Its pages first <= p < end.
     all : In(1)
         Begin with slot 0 instead, and go on to the last.
+    live : In(1)
+        Dirty pages are written back first.
+    outputs : In(1)
+        Those of tensors of class OUTPUT, at any rate.
     binding, residency : In
         From Slots.
     entry : In(page_entry)
@@ -52,7 +62,11 @@ class Release(wiring.Component):
         super().__init__({
             "start": In(1),
             "slot": In(ceil_log2(config.slots)),
+            "first": In(PAGE_BITS),
+            "end": In(PAGE_BITS),
             "all": In(1),
+            "live": In(1),
+            "outputs": In(1),
             "binding": In(binding(config)),
             "residency": In(residency(config)),
             "entry": In(page_entry(config)),
@@ -69,8 +83,30 @@ class Release(wiring.Component):
         m = Module()
         k, s, page = Commands(self.config), self.residency, self.entry
         slot, sweep = Signal.like(self.slot), Signal()
+        live, outputs, saves = Signal(), Signal(), Signal()
         place, virtual = Signal(k.page_bits + 1), Signal(k.page_bits)
-        m.d.comb += virtual.eq(self.binding.window + place)
+        first, end, begin, stop = (Signal(PAGE_BITS, name=name) for name in ("from_page", "to_page", "begin", "stop"))
+        left = Signal.like(s.resident)
+        m.d.comb += [
+            virtual.eq(self.binding.window + place),
+            saves.eq(live | (outputs & (self.binding.tensor_class == TensorClass.OUTPUT))),
+            begin.eq(Mux(first > s.low, first, s.low)),
+            stop.eq(Mux(end < s.high, end, s.high)),
+        ]
+
+        def summarize(resident):
+            """What is left may lie on one side; otherwise low and high stay."""
+            kept = self.slots.residency
+            m.d.comb += [
+                self.slots.reside.eq(1), self.slots.to.eq(slot),
+                kept.low.eq(s.low), kept.high.eq(s.high), kept.resident.eq(resident),
+            ]  # fmt: skip
+            with m.If(resident == 0):
+                m.d.comb += [kept.low.eq(self.binding.pages), kept.high.eq(0)]
+            with m.Elif((begin < stop) & (begin == s.low)):
+                m.d.comb += kept.low.eq(stop)
+            with m.Elif((begin < stop) & (stop == s.high)):
+                m.d.comb += kept.high.eq(begin)
 
         def next_slot():
             with m.If(sweep & (slot != self.config.slots - 1)):
@@ -81,10 +117,11 @@ class Release(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 m.next = "IDLE"
 
-        def next_page():
+        def next_page(resident):
             m.d.sync += place.eq(place + 1)
             m.next = "LOOK"
-            with m.If(place + 1 == s.high):
+            with m.If(place + 1 == stop):
+                summarize(resident)
                 next_slot()
 
         with m.FSM():
@@ -94,25 +131,23 @@ class Release(wiring.Component):
                     with m.If(~self.all):
                         m.d.comb += self.slots.slot.eq(self.slot)
                     m.d.sync += [slot.eq(self.slots.slot), sweep.eq(self.all)]
+                    m.d.sync += [live.eq(self.live), outputs.eq(self.outputs), first.eq(self.first), end.eq(self.end)]
                     m.next = "SLOT"
             with m.State("SLOT"):
-                m.d.sync += place.eq(s.low)
-                with m.If(self.binding.bound):
-                    m.d.comb += [
-                        self.slots.reside.eq(1),
-                        self.slots.to.eq(slot),
-                        self.slots.residency.low.eq(self.binding.pages),
-                    ]
-                with m.If(self.binding.bound & (s.low < s.high)):
+                m.d.sync += [place.eq(begin), left.eq(s.resident)]
+                with m.If(self.binding.bound & (begin < stop)):
                     m.next = "LOOK"
                 with m.Else():
+                    with m.If(self.binding.bound):
+                        summarize(s.resident)
                     next_slot()
             with m.State("LOOK"):
                 m.d.comb += [self.directory.look.eq(1), self.directory.page.eq(virtual)]
                 m.next = "PAGE"
             with m.State("PAGE"):
                 m.d.comb += [self.give.eq(page.present), self.frame.eq(page.frame)]
-                with m.If(page.present & page.dirty):
+                m.d.sync += left.eq(left - page.present)
+                with m.If(page.present & page.dirty & saves):
                     m.d.comb += [
                         self.transfer.write_back.eq(1),
                         self.transfer.page.eq(virtual),
@@ -127,8 +162,8 @@ class Release(wiring.Component):
                         self.directory.entry.home.eq(page.home),
                         self.directory.entry.store.eq(page.store),
                     ]
-                    next_page()
+                    next_page((left - page.present)[: len(left)])
             with m.State("STORE"):
                 with m.If(self.transferred):
-                    next_page()
+                    next_page(left)
         return m

@@ -11,6 +11,7 @@ from hw.commands import COUNTS, Commands
 from hw.directory import USERS, page_entry, page_request
 from hw.hazards import USER, hazard_request
 from hw.ports import MapPort
+from hw.quota import GROUP, group_of
 from hw.slots import binding, residency, slot_request
 from hw.transfers import transfer_request
 from spec.isa import Queue
@@ -23,7 +24,8 @@ class Settle(wiring.Component):
 
     A page that is present takes three cycles: looked up, hazards looked up, folded. One that is absent first gets a
     frame, waits until nobody translates it any more, and is mapped; unless it is only written and has no home, it is
-    filled. A visit to store takes two cycles and, if the page is dirty, those of the write-back.
+    filled. A visit to store or to evict takes two cycles and, if the page is dirty, those of the write-back. One to
+    prefetch takes two if the page is present, and two more if no frame is free.
 
     Parameters
     ----------
@@ -34,8 +36,8 @@ class Settle(wiring.Component):
     -------
     start : In(1)
         Begin.
-    store : In(1)
-        Only write the page through if it is dirty.
+    store, evict, prefetch : In(1)
+        Only write the page through if it is dirty; only evict it; only fetch it if a frame is free.
     slot, window, place : In
         The page: ``place`` in the window of the slot.
     writes : In(1)
@@ -46,16 +48,28 @@ class Settle(wiring.Component):
         Completion counts.
     any, found : In
         From FreeList.
+    crowded : In(1)
+        The slot's group has its quota.
     binding, residency : In
         From Slots.
     entry, users : In
         From Directory.
     transferred : In(1)
         Transfers is done.
-    evicted, refused, victim : In
-        Eviction is done, with a frame or without.
-    find, evict : Out(1)
+    evicted, victim : In
+        Eviction is done, with a frame.
+    barren, refused : In(1)
+        It is done without one: there is none in the group; there is none at all.
+    find, seek : Out(1)
         To FreeList and Eviction.
+    restricted, group : Out
+        Only a page of the slot's group will do: this one.
+    overdraft : Out(1)
+        There is none: the group goes beyond its quota.
+    give : Out(1)
+        Put ``given`` into its free list.
+    given : Out(frame)
+        The frame of the page that was looked up.
     slots, directory, hazards, transfer, map : Out
         To Slots, Directory, Hazards, Transfers and the page tables.
     fold : Out(1)
@@ -72,6 +86,8 @@ class Settle(wiring.Component):
         super().__init__({
             "start": In(1),
             "store": In(1),
+            "evict": In(1),
+            "prefetch": In(1),
             "slot": In(ceil_log2(config.slots)),
             "window": In(k.page_bits),
             "place": In(k.page_bits),
@@ -80,16 +96,23 @@ class Settle(wiring.Component):
             "counts": In(COUNTS),
             "any": In(1),
             "found": In(k.frame),
+            "crowded": In(1),
             "binding": In(binding(config)),
             "residency": In(residency(config)),
             "entry": In(page_entry(config)),
             "users": In(USERS),
             "transferred": In(1),
             "evicted": In(1),
+            "barren": In(1),
             "refused": In(1),
             "victim": In(k.frame),
             "find": Out(1),
-            "evict": Out(1),
+            "seek": Out(1),
+            "restricted": Out(1),
+            "group": Out(GROUP),
+            "overdraft": Out(1),
+            "give": Out(1),
+            "given": Out(k.frame),
             "slots": Out(slot_request(config)),
             "directory": Out(page_request(config)),
             "hazards": Out(hazard_request(config)),
@@ -106,7 +129,18 @@ class Settle(wiring.Component):
         bank_bits = exact_log2(c.bank_frames)
         virtual, frame, had = Signal(k.page_bits), Signal(k.frame), Signal()
         entry, users = Signal(page_entry(c)), Signal(USERS)
-        m.d.comb += [virtual.eq(self.window + self.place), self.frame.eq(entry.frame)]
+        m.d.comb += [
+            virtual.eq(self.window + self.place),
+            self.frame.eq(entry.frame),
+            self.given.eq(self.entry.frame),
+        ]
+
+        def leave():
+            """The page, which has just been looked up, loses its frame."""
+            m.d.comb += [
+                self.give.eq(1), self.slots.reside.eq(1), self.slots.to.eq(self.slot),
+                self.slots.residency.eq(s), self.slots.residency.resident.eq(s.resident - 1),
+            ]  # fmt: skip
 
         with m.FSM():
             with m.State("IDLE"):
@@ -116,22 +150,30 @@ class Settle(wiring.Component):
                         self.directory.page.eq(virtual),
                         self.slots.look.eq(1),
                         self.slots.slot.eq(self.slot),
-                        self.slots.touch.eq(~self.store),
-                        self.slots.to.eq(self.slot),
                     ]
+                    m.d.sync += self.restricted.eq(0)
                     m.next = "SEEN"
             with m.State("SEEN"):
-                m.d.sync += [entry.eq(self.entry), users.eq(self.users)]
-                with m.If(self.store & self.entry.present & self.entry.dirty):
+                m.d.sync += [entry.eq(self.entry), users.eq(self.users), self.group.eq(group_of(self.binding))]
+                leaves = self.evict & self.entry.present
+                with m.If((self.store | self.evict) & self.entry.present & self.entry.dirty):
                     m.d.comb += [
                         self.transfer.write_back.eq(1),
                         self.transfer.page.eq(virtual),
                         self.transfer.place.eq(self.place),
                         self.transfer.frame.eq(self.entry.frame),
-                        self.transfer.keep.eq(1),
+                        self.transfer.keep.eq(self.store),
                     ]
                     m.next = "STORE"
-                with m.Elif(self.store):
+                with m.Elif(self.store | self.evict | (self.prefetch & self.entry.present)):
+                    with m.If(leaves):
+                        leave()
+                        m.d.comb += [
+                            self.directory.write.eq(1),
+                            self.directory.page.eq(virtual),
+                            self.directory.entry.home.eq(self.entry.home),
+                            self.directory.entry.store.eq(self.entry.store),
+                        ]
                     m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
                 with m.Elif(self.entry.present):
@@ -141,23 +183,33 @@ class Settle(wiring.Component):
                     m.next = "FIND"
             with m.State("STORE"):
                 with m.If(self.transferred):
+                    with m.If(self.evict):
+                        leave()
                     m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
 
             with m.State("FIND"):
-                m.d.comb += self.find.eq(1)
-                m.d.sync += had.eq(self.any)
+                # A group that has its quota takes a page of its own; if none can go, any frame, the second time.
+                takes = ~self.crowded | self.restricted
+                m.d.comb += self.find.eq(takes)
+                m.d.sync += [had.eq(self.any & takes), self.restricted.eq(~takes)]
                 m.next = "FOUND"
             with m.State("FOUND"):
                 m.d.sync += frame.eq(self.found)
                 m.next = "STALL"
                 with m.If(~had):
-                    m.d.comb += self.evict.eq(1)
+                    m.d.comb += self.seek.eq(~self.prefetch)
                     m.next = "EVICT"
+                    with m.If(self.prefetch):
+                        m.d.comb += self.done.eq(1)
+                        m.next = "IDLE"
             with m.State("EVICT"):
                 m.d.sync += frame.eq(self.victim)
                 with m.If(self.evicted):
                     m.next = "STALL"
+                with m.If(self.barren):
+                    m.d.comb += [self.overdraft.eq(1), self.slots.look.eq(1), self.slots.slot.eq(self.slot)]
+                    m.next = "FIND"
                 with m.If(self.refused):
                     m.next = "IDLE"
 
@@ -184,7 +236,7 @@ class Settle(wiring.Component):
                 ]
                 m.next = "FOLD"
                 # What was never in DRAM need not be fetched to be written.
-                with m.If(~self.writes | entry.home):
+                with m.If(~self.writes | entry.home | self.prefetch):
                     m.d.comb += [
                         self.transfer.fill.eq(1),
                         self.transfer.page.eq(virtual),
@@ -198,17 +250,18 @@ class Settle(wiring.Component):
                     m.next = "FOLD"
 
             with m.State("FOLD"):
+                used = ~self.prefetch
                 m.d.comb += [
-                    self.fold.eq(1),
-                    self.hazards.reads.eq(~self.writes),
-                    self.hazards.writes.eq(self.writes),
+                    self.fold.eq(used),
+                    self.hazards.reads.eq(used & ~self.writes),
+                    self.hazards.writes.eq(used & self.writes),
                     self.hazards.reader.eq(self.user),
                     self.hazards.writer.eq(self.user),
                     self.directory.page.eq(virtual),
                     self.directory.write.eq(1),
                     self.directory.entry.eq(entry),
-                    self.directory.entry.dirty.eq(entry.dirty | self.writes),
-                    self.directory.use.eq(1),
+                    self.directory.entry.dirty.eq(entry.dirty | (used & self.writes)),
+                    self.directory.use.eq(used),
                     self.directory.users.eq(users),
                     self.done.eq(1),
                 ]

@@ -7,21 +7,34 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.commands import Commands
+from hw.commands import COUNT_BITS, Commands
 from hw.wipe import WIPE
+from spec.isa import COMPUTE, OPERAND
+from spec.policy import MOST_USES, PHASES, SIGNATURE_BITS
 
-__all__ = ["Slots", "binding", "residency", "slot_request"]
+__all__ = ["LIFE", "Slots", "binding", "residency", "slot_request", "usage"]
+
+_DISTANCE = next(f.width for f in OPERAND.fields if f.name == "next_use")
+#: What a feature map is known by, and since which COMPUTE its phase lasts: see History.
+LIFE = data.StructLayout({
+    "signature": unsigned(SIGNATURE_BITS),
+    "phase": unsigned(ceil_log2(PHASES + 1)),
+    "operator": unsigned(next(f.width for f in COMPUTE.fields if f.name == "operator")),
+    "begun": unsigned(COUNT_BITS),
+})
 
 
 def binding(config):
-    """What BIND says of a slot: its first virtual page, its pages, its first page in DRAM, the bank to try first."""
+    """What BIND says of a slot: class, window, first page in DRAM, the bank to try first; and which BIND it was."""
     pages = unsigned(Commands(config).page_bits + 1)
     return data.StructLayout({
         "bound": unsigned(1),
+        "tensor_class": unsigned(3),
         "colour": unsigned(ceil_log2(config.banks)),
         "window": pages,
         "pages": pages,
         "page": unsigned(32),
+        "order": unsigned(COUNT_BITS),
     })
 
 
@@ -31,8 +44,19 @@ def residency(config):
     return data.StructLayout({"low": pages, "high": pages, "resident": pages})
 
 
+def usage(config):
+    """How a slot is used: the COMPUTE that named it last, and what that said; see sim.slots.Slot."""
+    return data.StructLayout({
+        "used": unsigned(COUNT_BITS),
+        "uses": unsigned(ceil_log2(MOST_USES + 1)),
+        "cursor": unsigned(Commands(config).page_bits + 1),
+        "distance": unsigned(_DISTANCE),
+        "pinned": unsigned(1),
+    })
+
+
 def slot_request(config):
-    """Look ``slot`` up; or of slot ``to`` write the binding, the residency, or that the current COMPUTE uses it."""
+    """Look ``slot`` up; or of slot ``to`` write the binding and how it is used, its residency, its usage, its life."""
     slot = unsigned(ceil_log2(config.slots))
     return data.StructLayout({
         "look": unsigned(1),
@@ -40,9 +64,12 @@ def slot_request(config):
         "bind": unsigned(1),
         "reside": unsigned(1),
         "touch": unsigned(1),
+        "live": unsigned(1),
         "to": slot,
         "binding": binding(config),
         "residency": residency(config),
+        "usage": usage(config),
+        "life": LIFE,
     })
 
 
@@ -58,12 +85,8 @@ class Slots(wiring.Component):
     -------
     request : In(slot_request)
         See there.
-    stamp : In(32)
-        Number of the current COMPUTE.
-    binding, residency : Out
+    binding, residency, usage, life : Out
         Of the slot looked up last.
-    used : Out(32)
-        Number of the last COMPUTE that used it.
     wipe : In(WIPE)
         See Wipe.
     """
@@ -72,10 +95,10 @@ class Slots(wiring.Component):
         self.config = config
         super().__init__({
             "request": In(slot_request(config)),
-            "stamp": In(32),
             "binding": Out(binding(config)),
             "residency": Out(residency(config)),
-            "used": Out(32),
+            "usage": Out(usage(config)),
+            "life": Out(LIFE),
             "wipe": In(WIPE),
         })
 
@@ -85,7 +108,8 @@ class Slots(wiring.Component):
         kept = {
             "bindings": (ask.bind, ask.binding, self.binding),
             "residencies": (ask.reside, ask.residency, self.residency),
-            "uses": (ask.touch, self.stamp, self.used),
+            "usages": (ask.touch | ask.bind, ask.usage, self.usage),
+            "lives": (ask.live | ask.bind, ask.life, self.life),
         }
         for name, (enable, new, old) in kept.items():
             m.submodules[name] = table = memory.Memory(shape=old.shape(), depth=self.config.slots, init=[])

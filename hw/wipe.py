@@ -6,6 +6,8 @@ from amaranth import Module, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from spec.policy import HISTORY
+
 __all__ = ["WIPE", "Wipe"]
 
 #: In a cycle with ``valid`` each table forgets entry ``index``, modulo its size.
@@ -39,7 +41,7 @@ class Wipe(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         c = self.config
-        last = max(c.virtual_pages, c.frames, c.slots, LEAST) - 1
+        last = max(c.virtual_pages, c.frames, c.slots, HISTORY, LEAST) - 1
         m.d.comb += self.done.eq(self.wipe.valid & (self.wipe.index == last))
         with m.If(self.start):
             m.d.sync += [self.wipe.valid.eq(1), self.wipe.index.eq(0)]

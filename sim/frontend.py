@@ -220,6 +220,7 @@ class FrontEnd:
         if self.policy is Policy.DIRECTED:
             for role in roles:
                 if self.operands[role]["drop"]:
+                    self.steps.spend(timing.DROP)
                     self.allocator.release(self.operands[role]["slot"], live=False)
 
     def _commands(self, fields: Fields, roles: list[Role]) -> dict[Queue, Command]:

@@ -98,7 +98,7 @@ class Surroundings:
 
     async def run(
         self, program: bytes, *, address: int = 0, length: int | None = None, data_base: int = 0,
-        abort: int | None = None, cut: int | None = None, limit: int = 300_000,
+        policy: int = 0, abort: int | None = None, cut: int | None = None, limit: int = 300_000,
     ) -> Run:
         """Run a program; ``abort`` in that cycle; stop watching in cycle ``cut``."""  # fmt: skip
         dut, run = self.dut, Run()
@@ -107,7 +107,7 @@ class Surroundings:
         for _ in lines:
             run.arrivals.append(at)
             at += self.random.randint(0, self.late) if self.random.random() < 0.5 else 0
-        dut.program_address.value, dut.data_base.value = address, data_base
+        dut.program_address.value, dut.data_base.value, dut.policy.value = address, data_base, policy
         dut.length.value = len(lines) if length is None else length
         dut.start.value = 1
         self.offered, dut.fetch__valid.value = False, 0

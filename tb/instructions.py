@@ -48,6 +48,8 @@ class Author:
         self.lines: list[Instruction] = []
         self.windows: dict[int, tuple[int, int]] = {}
         self.operator = 1
+        #: How likely a hint is to pin: where most tensors are pinned, pins yield.
+        self.pinning = random.choice((0.1, 0.95, 0.95))
 
     def add(self, opcode: Opcode, **fields: int) -> None:
         """Append an instruction; fields that are not named are 0."""
@@ -136,7 +138,7 @@ class Author:
         else:
             return False
         for role, span in spans.items():
-            hints = {"next_use": rng.choice((NEVER, 0, rng.randint(1, 20))), "pin": rng.random() < 0.2,
+            hints = {"next_use": rng.choice((NEVER, 0, rng.randint(1, 20))), "pin": rng.random() < self.pinning,
                      "drop": rng.random() < 0.1}  # fmt: skip
             self.add(Opcode.OPERAND, role=role, **{**span, **{k: v for k, v in changes.items() if k in span}, **hints})
         self.add(

@@ -10,6 +10,7 @@ import numpy as np
 from controller.inference import inexact
 from controller.quantized import as_onnx, quantize_inputs
 from sim.machine import Machine
+from spec.registers import Policy
 from tb.agreement import difference, expected
 from tb.system import Job, observe
 
@@ -29,13 +30,18 @@ MEMORY_BYTES = 1 << 22
 
 @dataclass(frozen=True)
 class Case:
-    """An inference: its name, the program, float inputs and onnxruntime's outputs by ONNX name, the memory."""
+    """An inference: its name, the program, float inputs and onnxruntime's outputs by ONNX name, the memory.
+
+    Under a policy; after a reset, or else on what the case before left.
+    """
 
     name: str
     compiled: Compiled
     inputs: dict[str, np.ndarray]
     reference: dict[str, np.ndarray]
     memory: Memory
+    policy: Policy = Policy.NONE
+    reset: bool = True
 
     @property
     def job(self) -> Job:
@@ -47,6 +53,7 @@ class Case:
             image=dram.ljust(compiled.program_address, b"\0") + program, program_address=compiled.program_address,
             program_length=int.from_bytes(program[12:16], "little"), read_window=(0, len(dram)),
             write_window=(0, len(dram)), dump_bytes=compiled.program_address + len(program), memory=self.memory,
+            policy=self.policy, reset=self.reset,
         )  # fmt: skip
 
 

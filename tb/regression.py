@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sim.machine import Machine
 from spec.config import CONFIGS
 from spec.memory import PROFILES
+from spec.registers import Policy
 from tb import agreement
 from tb.build import BenchError
 from tb.machines import configuration, memory
@@ -43,7 +44,7 @@ class Draw:
     Parameters
     ----------
     seed
-        Draws program and memory; the profiles take turns.
+        Draws program and memory; profiles and policies take turns.
     computes
         About so many COMPUTEs. A smaller number gives a prefix of the same program.
     reset
@@ -56,6 +57,11 @@ class Draw:
     computes: int = COMPUTES
     reset: bool = True
     stall: bool = False
+
+    @property
+    def policy(self) -> Policy:
+        """Who gives up a page; each policy meets each profile."""
+        return Policy((self.seed + self.seed // len(Policy)) % len(Policy))
 
 
 @dataclass(kw_only=True)
@@ -102,8 +108,14 @@ def find(machine: str) -> Config:
 
 
 def draws(first: int, count: int, *, stall: bool = False) -> list[Draw]:
-    """Programs of consecutive seeds; every second and fourth of four runs on what the one before left."""
-    return [Draw(first + i, reset=i % 4 in {0, 2}, stall=stall) for i in range(count)]
+    """Programs of consecutive seeds; every second and fourth of four runs on what the one before left.
+
+    Under ``eager`` each runs once more, with what it has learned.
+    """
+    drawn = [Draw(first + i, reset=i % 4 in {0, 2}, stall=stall) for i in range(count)]
+    again = [replace(one, reset=False) for one in drawn]
+    pairs = zip(drawn, again, strict=True)
+    return [draw for one, more in pairs for draw in ((one, more) if one.policy is Policy.EAGER else (one,))]
 
 
 def regress(machine: str, drawn: Sequence[Draw]) -> Report:
@@ -160,8 +172,8 @@ def _expected(config: Config, drawn: Sequence[Draw]) -> list[tuple[Job, Run, byt
     for draw in drawn:
         made = sample(config, draw.seed, computes=draw.computes)
         job = agreement.job(
-            made, memory(draw.seed, PROFILES[draw.seed % len(PROFILES)]), reset=draw.reset, limit=LIMIT,
-            stall_seed=draw.seed + 1 if draw.stall else None,
+            made, memory(draw.seed, PROFILES[draw.seed % len(PROFILES)]), policy=draw.policy, reset=draw.reset,
+            limit=LIMIT, stall_seed=draw.seed + 1 if draw.stall else None,
         )  # fmt: skip
         run, dram = agreement.expected(config, job, machine=model)
         assert not run.error, f"program {draw.seed} on machine {config.name} must run on the model"

@@ -11,7 +11,7 @@ from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
 from hw.csr import SETTINGS, VALUES, Csr
 from spec.config import CONFIGS
-from spec.registers import IDENTITY, REGISTERS, SPACE
+from spec.registers import IDENTITY, REGISTERS, SPACE, Policy
 from tb.bench import Bench
 
 CONFIG = CONFIGS["tiny"]
@@ -75,9 +75,20 @@ async def keeps_what_is_written(dut, pace):
         for name in SETTINGS.members:
             given = bench.random.getrandbits(32) if value is None else value
             await bench.write(name, given)
-            expected[name] = given & KEPT.get(name, 0xFFFFFFFF)
+            expected[name] = given & KEPT.get(name, 0xFFFFFFFF) if name != "POLICY" else 0
         for name, wanted in expected.items():
             assert (await bench.read(name), bench.setting(name)) == (wanted, wanted), name
+
+
+@cocotb.test()
+async def keeps_its_policy_if_there_is_no_such(dut):
+    bench = Host(dut)
+    await bench.reset()
+    for policy in Policy:
+        await bench.write("POLICY", policy)
+        for value in (max(Policy) + 1, 7, 0x80000000 | policy, 0xFFFFFFFF):
+            await bench.write("POLICY", value)
+            assert (await bench.read("POLICY"), bench.setting("POLICY")) == (policy, policy)
 
 
 @cocotb.test()

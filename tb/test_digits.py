@@ -11,6 +11,7 @@ from controller.read import read
 from controller.reference import Reference
 from spec.config import CONFIGS
 from spec.memory import PROFILES, Memory
+from spec.registers import Policy
 from tb.networks import Case, run, under
 
 #: Images on each machine under each profile; on the smallest machine and the plainest memory as many as there.
@@ -43,3 +44,24 @@ def test_digits(path, name, seed):
         assert stored.argmax() == case.reference[OUTPUT].argmax(), f"{case.name}: the class must be onnxruntime's"
     cycles = {case.memory.profile: seen.cycles for case, seen in zip(cases, observed, strict=True)}
     print(f"{name}: " + ", ".join(f"{profile} {number:,} cycles" for profile, number in cycles.items()))
+
+
+def test_digits_under_every_policy(path, seed):
+    """Two images each, the second without a reset; keeping data saves bursts, and what `eager` learned is used."""
+    config = CONFIGS["tiny"]
+    compiled = compile_graph(read(path), config)
+    reference = Reference(path)
+    _, images = load_images()
+    cases = []
+    for policy in Policy:
+        for index in range(2):
+            inputs = {INPUT: images.pixels[index : index + 1]}
+            [outputs] = reference.run(inputs).values()
+            name = f"digits under {policy.name.lower()}, image {index}"
+            cases.append(Case(name, compiled, inputs, {OUTPUT: outputs}, Memory(), policy, reset=index == 0))
+    observed = run(config, cases, seed)
+    bursts = {}
+    for case, seen in zip(cases, observed, strict=True):
+        bursts[case.policy] = seen.registers["READ_BURSTS"] + seen.registers["WRITE_BURSTS"]
+        print(f"{case.name}: {seen.cycles:,} cycles, {bursts[case.policy]} bursts of data")
+    assert all(bursts[policy] < bursts[Policy.NONE] for policy in Policy if policy is not Policy.NONE), bursts

@@ -42,6 +42,7 @@ async def cycle(bench, lists, held, *, find, give):
     bench.set("given", frame or 0)
     await bench.tick()
     assert bench.get("any") == any(lists)
+    assert bench.get("count") == sum(map(len, lists))
     taken = None
     if find:
         taken = next((b.popleft() for i in range(BANKS) if (b := lists[(colour + i) % BANKS])), None)

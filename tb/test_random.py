@@ -13,12 +13,14 @@ from tb import agreement
 from tb.regression import draws, main, predict, regress
 
 MACHINES = 8
-PROGRAMS = 40
+#: Eight of each policy, so that all machines together run 64.
+PROGRAMS = 48
 SOAK = max(1, int(os.environ.get("N") or 100))
 #: What all programs together must reach, each at least so often.
 LEAST = 20
 REACHED = (
-    "evictions", "merges", "write_backs", "refetches", "port_waits", "full_queues", "half_waits", "serials"
+    "evictions", "merges", "write_backs", "refetches", "port_waits", "full_queues", "half_waits", "serials", "drops",
+    "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties", "yields", "overdrafts",
 )  # fmt: skip
 
 

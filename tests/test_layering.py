@@ -57,13 +57,12 @@ ONLY_HW = {
     "release": _CONTROL,
     "settle": _CONTROL,
     "transfers": _CONTROL,
+    "quota": _CONTROL,
 }
 # Models whose unit is checked by the bench of another.
 _DRIVEN = "the front end's bench drives it, instruction by instruction"
-BENCHED_ELSEWHERE = {"allocator": _DRIVEN, "directory": _DRIVEN, "eviction": _DRIVEN}
+BENCHED_ELSEWHERE = dict.fromkeys(("allocator", "directory", "eviction", "rank", "history"), _DRIVEN)
 ONLY_SIM = {
-    "rank": "policies other than none are the model's alone so far",
-    "history": "policy eager is the model's alone so far",
     "datapath": "the order of effects on data, which hardware spreads over its engines",
     "engines": "the times of all engines together; each engine's bench measures its own",
     "invariants": "checks of the model's tables; the hardware's are assertions in its units",
