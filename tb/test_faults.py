@@ -32,6 +32,7 @@ PAGES, OUTPUT_PAGE = 8, 32
 BUSY, DONE, FAILED = 1, 2, 4
 #: Instruction numbers in `program`, the header being 0.
 BIND, KERNEL, COMPUTE = 1, 3, 13
+DEAD = Instruction(Opcode.RELEASE, {"slot": 63, "first": 0, "pages": 1})
 OPERANDS = {role: 7 + role for role in Role}
 
 
@@ -100,12 +101,12 @@ REFUSED = [
     ("magic", header(magic=1), Error.NOT_A_PROGRAM, 0),
     ("version", header(version=2), Error.NOT_A_PROGRAM, 0),
     ("configuration", header(configuration=TINY.hash ^ 1 << 63), Error.OTHER_CONFIGURATION, 0),
-    *((f"opcode {code}", patched(5, code), Error.ILLEGAL_OPCODE, 5) for code in (0, 11, 15)),
+    *((f"opcode {code}", patched(5, code), Error.ILLEGAL_OPCODE, 5) for code in (0, 13, 15)),
     ("role", changed({OPERANDS[Role.INPUT]: {"role": 6}}), Error.ILLEGAL_OPCODE, OPERANDS[Role.INPUT]),
     ("no END", job(program()[0], COMPUTE + 1), Error.TRUNCATED_PROGRAM, COMPUTE + 1),
     ("nothing", job(program()[0], 0), Error.TRUNCATED_PROGRAM, 0),
     ("BIND of no slot", changed({BIND: {"slot": TINY.slots}}), Error.SLOT_NOT_BOUND, BIND),
-    ("RELEASE of no slot", patched(5, Instruction(Opcode.RELEASE, {"slot": 63}).encode()), Error.SLOT_NOT_BOUND, 5),
+    ("RELEASE of no slot", patched(5, DEAD.encode()), Error.SLOT_NOT_BOUND, 5),
     ("STORE of no slot", changed({COMPUTE + 1: {"slot": 63}}), Error.SLOT_NOT_BOUND, COMPUTE + 1),
     ("STORE, not bound", changed({COMPUTE + 1: {"slot": 2}}), Error.SLOT_NOT_BOUND, COMPUTE + 1),
     *((f"{role.name}, not bound", changed({OPERANDS[role]: {"slot": 2}}), Error.SLOT_NOT_BOUND, COMPUTE)

@@ -12,7 +12,8 @@ PROGRAMS = 9
 
 @pytest.mark.parametrize("name", ["tiny", "board", "default", "edge"])
 def test_random_programs_on_a_named_machine(name, seed):
-    report = regress(name, draws(100 * seed, PROGRAMS))
+    drawn = draws(100 * seed, PROGRAMS)
+    report = regress(name, drawn)
     print(report)
     assert not report.failure, report.failure
-    assert report.programs == PROGRAMS
+    assert report.programs == len(drawn)
