@@ -217,9 +217,11 @@ def _fake_runner(change: Callable[[RtlRun], RtlRun]) -> Callable[..., list[RtlRu
     """A runner whose last run is changed."""
 
     def run(
-        config: Config, program: bytes, images: list[bytes], *, policy: Policy, program_address: int, progress: object
-    ) -> list[RtlRun]:
+        config: Config, program: bytes, images: list[bytes], *, policy: Policy, program_address: int, progress: object,
+        short: bool,
+    ) -> list[RtlRun]:  # fmt: skip
         assert progress is None
+        assert short
         runs, machine = [], Machine(config)
         for dram in images:
             memory = bytearray(dram)
