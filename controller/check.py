@@ -190,6 +190,9 @@ class _Checker:
             )
             for start, size, axis in (("y", "height", "h"), ("x", "width", "w"))
         )
+        if fields["lines"]:
+            # The line buffer takes what lies between the taps too.
+            rows, columns = (np.arange(some[0], some[-1] + 1) for some in (rows, columns))
         rows = rows[(rows >= 0) & (rows < bounds["height"])] * bounds["row_stride"]
         columns = columns[(columns >= 0) & (columns < bounds["width"])]
         blocks = np.arange(kernel["blocks"]) * bounds["block_stride"]

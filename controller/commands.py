@@ -47,7 +47,7 @@ class Command:
     """One COMPUTE.
 
     `kernel`, `bounds`, `scale` and `clamp` are the fields of the registers of those names; `scale` and `clamp` are
-    None where the sums are not complete. `y` and `x` are those of COMPUTE.
+    None where the sums are not complete. `y`, `x` and `lines` are those of COMPUTE.
     """
 
     operator: int
@@ -63,6 +63,7 @@ class Command:
     scale: Mapping[str, int] | None
     clamp: Mapping[str, int] | None
     operands: Mapping[Role, Range]
+    lines: bool = False
 
     @property
     def residual(self) -> bool:

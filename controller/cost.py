@@ -47,9 +47,13 @@ def array_cycles(config: Config, passes: int, pixels: int) -> int:
     return timing.array_time(config, passes=passes, pixels=pixels, serial=False).finish + timing.CROSSING
 
 
-def post_cycles(rows: int, row_cycles: int = 1, tap_words: int = 0, table_words: int = 0) -> int:
+def post_cycles(
+    slots: int, *, slot_cycles: int = 1, addends: int = 0, tap_words: int = 0, table_words: int = 0
+) -> int:
     """Cycles of a POST command, from its start to the next one's."""
-    finish = timing.post_time(table_words=table_words, tap_words=tap_words, row_cycles=row_cycles, rows=rows)
+    finish = timing.post_time(
+        table_words=table_words, tap_words=tap_words, slots=slots, slot_cycles=slot_cycles, addends=addends
+    )
     return finish + timing.CROSSING
 
 

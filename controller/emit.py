@@ -86,6 +86,7 @@ class _Emitter:
             "residual": int(command.residual), "table": int(command.looks_up),
             "operator": command.operator % _OPERATORS,
             "height": command.height, "width": command.width, "y": command.y, "x": command.x,
+            "lines": int(command.lines),
         }  # fmt: skip
 
     def _finish(self, index: int, command: Command) -> None:

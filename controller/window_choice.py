@@ -17,11 +17,11 @@ from controller.choice import (
     edges,
 )
 from controller.commands import count_pages
-from controller.cost import Effort, post_cycles, step_cycles
+from controller.cost import Effort, step_cycles
 from controller.geometry import sizes
 from controller.window_tiles import WindowTiler
-from spec.isa import Mode, Role
-from spec.timing import lookup_words
+from spec.isa import Role
+from spec.timing import region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,8 @@ def tile_window(operator: Operator, index: int, trials: Trials, constants: Buffe
     widest = 1 if operator.strides[1] > LARGEST_STRIDE else min(result.width, WIDEST)
     highest = 1 if operator.strides[0] > LARGEST_STRIDE else min(result.height, WIDEST)
 
+    lined = tiler.small and tiler.taps > 1
+
     def candidates() -> Iterator[Candidate]:
         for width in sizes(result.width, widest):
             fits = False
@@ -53,7 +55,8 @@ def tile_window(operator: Operator, index: int, trials: Trials, constants: Buffe
                 if cost is not None:
                     fits = True
                     yield Candidate(cost, f"tiles {height}x{width}", partial(tiler.commands, (height, width)))
-            if fits:
+            # Narrower tiles if nothing fits, or if a line of the line buffer is shorter.
+            if fits and not (lined and region(width, operator.kernel[1], operator.strides[1]) > config.line_columns):
                 return
 
     best, commands = cheapest(operator, trials, candidates(), partial(tiler.commands, (1, 1)))
@@ -65,16 +68,13 @@ def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> f
     tiles = tiler.tiles(step)
     few = edges(tiles)
     share = len(tiles) / len(few)
-    row_cycles = tiler.taps + (operator.residual is not None)
-    tap_words = tiler.taps if operator.mode is Mode.DEPTHWISE else 0
-    table_words = lookup_words(config) if operator.looks_up else 0
     effort = Effort()
     named = widest = 0
     for one in few:
         needs = [count_pages(tiler.operands(one, block).values(), words) for block in {0, tiler.outputs - 1}]
         widest = max(widest, *needs)
         named += max(needs) * tiler.outputs
-        effort.post += tiler.outputs * post_cycles(one.pixels, row_cycles, tap_words, table_words)
+        effort.post += tiler.outputs * tiler.cycles(one)
     if widest > config.frames:
         return None
     effort.post *= share
@@ -85,6 +85,5 @@ def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> f
     first = tiler.operands(tiles[0], 0)
     read = [one for role, one in first.items() if role is not Role.OUTPUT]
     effort.before = count_pages(read, words) * config.page_beats
-    last = tiles[-1]
-    effort.after = post_cycles(last.pixels, row_cycles, tap_words, table_words)
+    effort.after = tiler.cycles(tiles[-1])
     return effort.total(overlapped=2 * widest <= config.frames)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from controller.commands import Command, Range, input_range, output_range
 from controller.constants import Constants
+from controller.cost import post_cycles
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, tiles
 from controller.layout import Buffer, Bytes, pack_taps
-from spec.isa import Mode, Role, TensorClass
+from spec.isa import LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role, TensorClass
+from spec.timing import lookup_words, region, slot_cycles
 
 if TYPE_CHECKING:
     from controller.operators import Operator
@@ -25,6 +27,12 @@ class WindowTiler:
         self.constants, self.base = constants, base
         self.outputs = len(operator.result.lanes)
         self.taps = operator.kernel[0] * operator.kernel[1]
+
+    @cached_property
+    def small(self) -> bool:
+        """Whether the window is one that the line buffer holds."""
+        shape = zip(self.operator.kernel, self.operator.strides, self.operator.dilations, strict=True)
+        return all(k <= LINE_KERNEL and s <= LINE_STRIDE and (d == 1 or k == 1) for k, s, d in shape)
 
     @cached_property
     def weights(self) -> Buffer | None:
@@ -47,6 +55,33 @@ class WindowTiler:
     def commands(self, step: Interval) -> list[Command]:
         """All commands in order: tile by tile, block by block."""
         return [self._command(tile, block) for tile in self.tiles(step) for block in range(self.outputs)]
+
+    def lines(self, tile: Tile) -> bool:
+        """Whether a tile goes through the line buffer: if it fits there, and takes no longer than tap by tap."""
+        size = self._region(tile)
+        return size is not None and size[0] * size[1] * self._slot_cycles() <= tile.pixels * self.taps
+
+    def cycles(self, tile: Tile) -> int:
+        """Cycles of the command of a tile, of any block."""
+        operator, size = self.operator, self._region(tile)
+        slots, cycles = tile.pixels * self.taps, 1
+        if size is not None and self.lines(tile):
+            slots, cycles = size[0] * size[1], self._slot_cycles()
+        return post_cycles(
+            slots, slot_cycles=cycles, addends=tile.pixels * (operator.residual is not None),
+            tap_words=self.taps if operator.mode is Mode.DEPTHWISE else 0,
+            table_words=lookup_words(self.config) if operator.looks_up else 0,
+        )  # fmt: skip
+
+    def _region(self, tile: Tile) -> Interval | None:
+        """Rows and columns of inputs that the line buffer would take for a tile, if it can."""
+        kernel, strides = self.operator.kernel, self.operator.strides
+        rows, columns = region(tile.height, kernel[0], strides[0]), region(tile.width, kernel[1], strides[1])
+        holds = self.small and rows <= LINE_ROWS and 2 <= columns <= self.config.line_columns
+        return (rows, columns) if holds else None
+
+    def _slot_cycles(self) -> int:
+        return slot_cycles(self.config, self.operator.kernel[1])
 
     def operands(self, tile: Tile, block: int) -> dict[Role, Range]:
         """What the command of a tile of a block names."""
@@ -75,5 +110,5 @@ class WindowTiler:
                 "block_stride": operator.source.width,
             },
             scale_fields(operator), clamp_fields(operator, operator.forms[tile.form]),
-            self.operands(tile, block),
+            self.operands(tile, block), self.lines(tile),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from amaranth.utils import exact_log2
 from hw.commands import Commands
 from hw.layout import layout
 from hw.slots import binding, slot_request
-from spec.isa import COMPUTE, KERNEL, OPERAND, Mode, Role
+from spec.isa import COMPUTE, KERNEL, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, OPERAND, Mode, Role
 
 __all__ = ["Check"]
 
@@ -43,6 +43,8 @@ class Check(wiring.Component):
         Their slots' windows.
     pixels, taps : Out
         height * width; kernel_h * kernel_w.
+    region : Out(Commands.region)
+        Inputs of a COMPUTE with ``lines``.
     unbound : Out(1)
         A slot is not bound, or does not exist.
     bad : Out(1)
@@ -66,6 +68,7 @@ class Check(wiring.Component):
             "pages": Out(k.page_bits + 1).array(ROLES),
             "pixels": Out(22),
             "taps": Out(16),
+            "region": Out(k.region),
             "unbound": Out(1),
             "bad": Out(1),
             "done": Out(1),
@@ -106,6 +109,19 @@ class Check(wiring.Component):
                 with m.If(self.roles[role] & missing):
                     m.d.sync += self.unbound.eq(1)
 
+        # The region that the line buffer is to hold, and whether it does.
+        height, width, lined = Signal(16), Signal(16), Signal()
+        m.d.comb += height.eq(_reach(compute.height, kernel.kernel_h, kernel.stride_h))
+        m.d.comb += width.eq(_reach(compute.width, kernel.kernel_w, kernel.stride_w))
+        m.d.sync += [self.region.height.eq(height), self.region.width.eq(width)]
+        m.d.sync += lined.eq(
+            (height <= LINE_ROWS)
+            & (width >= 2)
+            & (width <= c.line_columns)
+            & _line_kernel(kernel, "h")
+            & _line_kernel(kernel, "w")
+        )
+
         # The products take a cycle, the judgement another.
         m.d.sync += [
             self.pixels.eq(compute.height * compute.width),
@@ -125,6 +141,7 @@ class Check(wiring.Component):
             *(~self.roles[r] | (ranges[r].run.any() & ranges[r].count.any()) for r in Role),
             Mux(array, (self.pixels <= c.half_rows) & tiled, compute.last & (kernel.blocks == 1)),
             ~depthwise | tapped,
+            ~compute.lines | (lined & ~array),
             ~compute.last | ((constants.run == biases) & (constants.count == 1)),
             ~self.roles[Role.TABLE] | ((table.run == entries) & (table.count == 1)),
         ]
@@ -135,3 +152,18 @@ class Check(wiring.Component):
         m.d.comb += [good[i].eq(rule) for i, rule in enumerate(rules)]
         m.d.sync += self.bad.eq(~good.all())
         return m
+
+
+def _line_kernel(kernel, side):
+    """Whether the line buffer holds the kernel, along one side."""
+    stride = kernel[f"stride_{side}"]
+    return (
+        (kernel[f"kernel_{side}"] <= LINE_KERNEL) & (kernel[f"dilation_{side}"] == 1)
+        & ((stride == 1) | (stride == LINE_STRIDE))
+    )  # fmt: skip
+
+
+def _reach(outputs, kernel, stride):
+    """Inputs that so many outputs reach, with a stride of 1 or ``LINE_STRIDE``."""
+    steps = (outputs - 1)[: len(outputs)]
+    return Mux(stride == 1, steps, LINE_STRIDE * steps) + kernel

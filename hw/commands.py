@@ -9,7 +9,7 @@ from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
 from hw.layout import layout
-from spec.isa import BOUNDS, CLAMP, KERNEL, SCALE, Queue
+from spec.isa import BOUNDS, CLAMP, KERNEL, LINE_ROWS, SCALE, Queue
 
 if TYPE_CHECKING:
     from spec.config import Config
@@ -58,6 +58,11 @@ class Commands:
             "y": signed(16),
             "x": signed(16),
         })
+        #: Rows and columns of inputs that go through the line buffer.
+        self.region = data.StructLayout({
+            "height": unsigned(ceil_log2(LINE_ROWS + 1)),
+            "width": unsigned(ceil_log2(c.line_columns + 1)),
+        })
         self.read = data.StructLayout({"address": unsigned(32)})
         self.place = data.StructLayout({"frame": self.frame})
         self.weights = data.StructLayout({"base": address, "tiles": unsigned(20), "serial": unsigned(1)})
@@ -71,6 +76,8 @@ class Commands:
             "mode": unsigned(2),
             "half": unsigned(1),
             "residual": unsigned(1),
+            "lines": unsigned(1),
+            "region": self.region,
             "constants": address,
             "lookup": unsigned(1),
             "table": address,

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth import Array, Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
 
 from hw.commands import Commands
-from spec.isa import Mode
+from hw.linebuffer import LineBuffer
+from spec.isa import LINE_KERNEL, Mode
 
 __all__ = ["Depthwise"]
 
 
 class Depthwise(wiring.Component):
-    r"""Takes one tap of all lanes a cycle; ``latency`` cycles after a row's last tap its totals are at the output.
+    r"""Takes one tap of all lanes a cycle, or a word of a region through the line buffer.
 
-    They stay there until the next row's first tap has gone the same way. Weights are used in the order in which they
-    were loaded, again from the first with every row.
+    ``latency`` cycles after a window's last cycle its totals are at the output. They stay there until the next
+    window's first cycle has gone the same way. Without ``lines`` the weights are used in the order in which they were
+    loaded, again from the first with every window; with ``lines`` each has its place beside a word of the line
+    buffer's window. A lane has ``depthwise_taps`` multipliers: nine take a window in one cycle, three take a column in
+    each cycle of a slot.
 
     ::
 
-        clk      _/‾\_/‾\_/‾\_/‾\_/‾\_
-        tap      /‾‾‾‾‾‾‾\____________
-        last     ____/‾‾‾\____________
-        term          ⟨ 0 ⟩⟨ 1 ⟩
-        totals             ⟨ 0 ⟩⟨0+1⟩
+        clk      _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_
+        tap      /‾‾‾‾‾‾‾\____________________
+        last     ____/‾‾‾\____________________
+        window        ⟨ 0 ⟩⟨ 1 ⟩
+        terms              ⟨ 0 ⟩⟨ 1 ⟩
+        part sum                ⟨ 0 ⟩⟨ 1 ⟩
+        totals                       ⟨ 0 ⟩⟨0+1⟩
 
     Parameters
     ----------
@@ -35,31 +40,42 @@ class Depthwise(wiring.Component):
     Members
     -------
     mode : In(2)
-        See spec.isa.Mode: DEPTHWISE, SUM or MAX. Holds while taps are on the way.
+        See spec.isa.Mode: DEPTHWISE, SUM or MAX. With the next three it holds while words are on the way.
+    lines : In(1)
+        Words are those of a region.
+    kernel_h, kernel_w, columns : In
+        With ``lines``: the kernel, and the region's columns.
     start : In(1)
-        The next word loaded is tap 0's, and the next tap is a row's first.
+        The next word loaded is tap 0's, and the next tap is a window's first.
     load : In(1)
-        ``word`` holds a tap's weights. The first tap comes two cycles after the last load at the earliest.
+        ``word`` holds a tap's weights.
     tap, last : In(1)
-        ``word`` holds a tap; it is the row's last one.
+        A cycle of a window, and its last one.
+    part : In
+        With ``lines``: the cycle of the slot. In the first the word comes.
     padded : In(1)
-        The tap is ``pad`` in all lanes, not ``word``.
+        The word is ``pad`` in all lanes, not ``word``.
     pad : In(signed(8))
     word : In(Commands.word)
     totals : Out(ArrayLayout(signed(32), rows))
     """
 
-    latency = 2
+    latency = 4
 
     def __init__(self, *, config):
         k = Commands(config)
         self.config = config
         super().__init__({
             "mode": In(2),
+            "lines": In(1),
+            "kernel_h": In(range(LINE_KERNEL + 1)),
+            "kernel_w": In(range(LINE_KERNEL + 1)),
+            "columns": In(k.region["width"].shape),
             "start": In(1),
             "load": In(1),
             "tap": In(1),
             "last": In(1),
+            "part": In(range(LINE_KERNEL)),
             "padded": In(1),
             "pad": In(signed(8)),
             "word": In(k.word),
@@ -68,44 +84,97 @@ class Depthwise(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        c, k = self.config, Commands(self.config)
-
-        m.submodules.weights = weights = memory.Memory(shape=unsigned(8 * c.rows), depth=c.window_taps, init=[])
-        write, read = weights.write_port(), weights.read_port()
-        bits = ceil_log2(c.window_taps)
-        loaded, used, following = Signal(bits), Signal(bits), Signal(bits)
-        m.d.comb += [write.en.eq(self.load), write.addr.eq(loaded), write.data.eq(self.word.as_value())]
-        # The next tap's weights are read before it is known whether it comes in the next cycle.
-        m.d.comb += [following.eq(Mux(self.tap, Mux(self.last, 0, used + 1), used)), read.addr.eq(following)]
-        m.d.comb += read.en.eq(1)
-        fresh = Signal()
-        with m.If(self.start):
-            m.d.sync += [loaded.eq(0), used.eq(0), fresh.eq(1)]
-        with m.Else():
-            m.d.sync += [loaded.eq(loaded + self.load), used.eq(following)]
-            with m.If(self.tap):
-                m.d.sync += fresh.eq(self.last)
-
+        c = self.config
         weighted, largest = Signal(), Signal()
         m.d.comb += [weighted.eq(self.mode == Mode.DEPTHWISE), largest.eq(self.mode == Mode.MAX)]
-        arrived, begins = Signal(), Signal()
-        m.d.sync += arrived.eq(self.tap)
-        with m.If(self.tap):
-            m.d.sync += begins.eq(fresh)
 
-        factors = k.word(read.data)
+        m.submodules.buffer = buffer = LineBuffer(config=c)
+        m.d.comb += [buffer.start.eq(self.start), buffer.columns.eq(self.columns)]
+        m.d.comb += buffer.shift.eq(self.tap & (self.part == 0))
+        for word, lane in zip(buffer.word, self.word, strict=True):
+            m.d.comb += word.eq(Mux(self.padded, self.pad, lane))
+        single, places = self._weights(m)
+
+        # A cycle on its way: its window, its terms, their sum, the total.
+        begins, fresh, part = Signal(self.latency - 1), Signal(), Signal.like(self.part)
+        moves = Signal(self.latency - 1)
+        m.d.sync += moves.eq(Cat(self.tap, moves))
+        with m.If(self.start):
+            m.d.sync += fresh.eq(1)
+        with m.Elif(self.tap):
+            m.d.sync += fresh.eq(self.last)
+        m.d.sync += [begins.eq(Cat(fresh, begins)), part.eq(self.part)]
+
+        # The words of this cycle, their weights, and whether the kernel has them.
+        words, factors, inside = [], [], []
+        for x in range(c.depthwise_taps // LINE_KERNEL):
+            column = x if c.depthwise_taps > LINE_KERNEL else part
+            for y in range(LINE_KERNEL):
+                words.append(Array(buffer.window)[column][y] if column is part else buffer.window[x][y])
+                factors.append(Array(places)[column][y] if column is part else places[x][y])
+                inside.append(self.lines & (x < self.kernel_w) & (y < self.kernel_h))
+        factors[0] = Mux(self.lines, factors[0], single)
+        inside[0] = 1
+
         for index in range(c.rows):
-            lane = Signal(signed(8), name=f"lane_{index}")
-            term = Signal(signed(16), name=f"term_{index}")
+            terms = []
+            for number, (word, factor, counts) in enumerate(zip(words, factors, inside, strict=True)):
+                term = Signal(signed(16), name=f"term_{index}_{number}")
+                lane = word[index]
+                weight = factor[8 * index : 8 * index + 8].as_signed()
+                with m.If(moves[0]):
+                    m.d.sync += term.eq(Mux(counts, Mux(weighted, weight * lane, lane), Mux(largest, -128, 0)))
+                terms.append(term)
+            tree = _reduced(terms, largest)
+            part_sum = Signal(tree.shape(), name=f"part_sum_{index}")
+            with m.If(moves[1]):
+                m.d.sync += part_sum.eq(tree)
             total = self.totals[index]
-            m.d.comb += lane.eq(Mux(self.padded, self.pad, self.word[index]))
-            with m.If(self.tap):
-                m.d.sync += term.eq(Mux(weighted, factors[index] * lane, lane))
-            with m.If(arrived):
-                with m.If(begins):
-                    m.d.sync += total.eq(term)
-                with m.Elif(~largest):
-                    m.d.sync += total.eq(total + term)
-                with m.Elif(term > total):
-                    m.d.sync += total.eq(term)
+            with m.If(moves[2]):
+                m.d.sync += total.eq(Mux(begins[2], part_sum, _joined(total, part_sum, largest)))
         return m
+
+    def _weights(self, m):
+        """Keep the weights as they are loaded: those of this cycle's tap, and those of each place of the window."""
+        c = self.config
+        m.submodules.weights = weights = memory.Memory(shape=unsigned(8 * c.rows), depth=c.window_taps, init=[])
+        write, read = weights.write_port(), weights.read_port()
+        loaded, used = Signal(range(c.window_taps)), Signal(range(c.window_taps))
+        m.d.comb += [write.en.eq(self.load), write.addr.eq(loaded), write.data.eq(self.word.as_value())]
+        m.d.comb += [read.en.eq(1), read.addr.eq(used)]
+        with m.If(self.start):
+            m.d.sync += [loaded.eq(0), used.eq(0)]
+        with m.Else():
+            m.d.sync += loaded.eq(loaded + self.load)
+            with m.If(self.tap):
+                m.d.sync += used.eq(Mux(self.last, 0, used + 1))
+
+        # The first tap's word is the oldest one of a window.
+        x, y = Signal(range(LINE_KERNEL)), Signal(range(LINE_KERNEL))
+        begun = Signal()
+        row, column = Mux(begun, y, self.kernel_h - 1), Mux(begun, x, self.kernel_w - 1)
+        places = [
+            [Signal(8 * c.rows, name=f"weights_{i}_{j}") for j in range(LINE_KERNEL)] for i in range(LINE_KERNEL)
+        ]
+        with m.If(self.start):
+            m.d.sync += begun.eq(0)
+        with m.Elif(self.load & self.lines):
+            m.d.sync += [begun.eq(1), x.eq(Mux(column == 0, self.kernel_w, column) - 1), y.eq(row - (column == 0))]
+            for i, rows in enumerate(places):
+                for j, place in enumerate(rows):
+                    with m.If((column == i) & (row == j)):
+                        m.d.sync += place.eq(self.word.as_value())
+        return read.data, places
+
+
+def _joined(left, right, largest):
+    """The larger of two, or their sum."""
+    return Mux(largest, Mux(left > right, left, right), left + right)
+
+
+def _reduced(values, largest):
+    """The largest of all, or their sum, as a tree."""
+    while len(values) > 1:
+        pairs = [_joined(*pair, largest) for pair in zip(values[::2], values[1::2], strict=False)]
+        values = pairs + values[len(pairs) * 2 :]
+    return values[0]

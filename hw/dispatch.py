@@ -30,7 +30,7 @@ class Dispatch(wiring.Component):
     -------
     begin : In(1)
         A COMPUTE: nothing is gathered yet.
-    compute, kernel, bounds, scale, clamp, operands, windows, pixels, taps : In
+    compute, kernel, bounds, scale, clamp, operands, windows, taps, region : In
         The instruction, the registers, and what Check says of them; must hold from ``begin`` to ``done``.
     role : In(3)
         The operand that is settled.
@@ -68,6 +68,7 @@ class Dispatch(wiring.Component):
             "operands": In(layout(OPERAND)).array(len(Role)),
             "windows": In(k.page_bits).array(len(Role)),
             "taps": In(16),
+            "region": In(k.region),
             "role": In(range(len(Role))),
             "user": Out(USER),
             "fold": In(1),
@@ -224,6 +225,8 @@ class Dispatch(wiring.Component):
             post.mode.eq(compute.mode),
             post.half.eq(half),
             post.residual.eq(compute.residual),
+            post.lines.eq(compute.lines),
+            post.region.eq(self.region),
             post.constants.eq(base[Role.CONSTANTS]),
             post.lookup.eq(compute.table),
             post.table.eq(base[Role.TABLE]),

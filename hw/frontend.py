@@ -171,6 +171,7 @@ class FrontEnd(wiring.Component):
             dispatch.compute.eq(words[COMPUTE]),
             *(getattr(dispatch, word.name.lower()).eq(register) for word, register in registers.items()),
             dispatch.taps.eq(check.taps),
+            dispatch.region.eq(check.region),
             dispatch.role.eq(role),
             dispatch.fold.eq(allocator.fold),
             dispatch.frame.eq(allocator.frame),

@@ -14,8 +14,8 @@ from hw.float32 import FLOAT
 from hw.lookup import Lookup
 from hw.ports import ReadPort, WritePort
 from hw.requantize import Requantize
-from hw.stream import Stream
 from hw.walker import Walker
+from hw.windows import Windows
 from spec.isa import Mode
 
 __all__ = ["Postprocess"]
@@ -34,9 +34,9 @@ class Postprocess(wiring.Component):
 
     ::
 
-        cycle from a row's last address   0        3     4      5         5+27     5+28    5+29
-                                          address  word  term   totals..  look-up  write   in the bank
-                                          addend   word  drain  sums..
+        cycle from a row's last one   0        3     4       5      6         7         7+27     7+28    7+29
+                                      address  word  window  terms  part sum  totals..  look-up  write   in the bank
+                                      addend   word                 drain     sums..
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Postprocess(wiring.Component):
         m = Module()
         c, k = self.config, Commands(self.config)
 
-        m.submodules.stream = stream = Stream(config=c, taps_innermost=True)
+        m.submodules.windows = windows = Windows(config=c)
         m.submodules.addends = addends = Walker(config=c)
         m.submodules.rows = rows = Walker(config=c)
         m.submodules.outputs = outputs = Walker(config=c)
@@ -83,12 +83,21 @@ class Postprocess(wiring.Component):
         command = Signal(k.post)
         with m.If(self.start):
             m.d.sync += command.eq(self.payload)
-        m.d.comb += [stream.window.eq(self.payload.window), addends.range.eq(self.payload.addend)]
+        m.d.comb += [getattr(windows, name).eq(self.payload[name]) for name in ("window", "lines", "region")]
+        m.d.comb += addends.range.eq(self.payload.addend)
         m.d.comb += [rows.range.eq(self.payload.output), outputs.range.eq(self.payload.output)]
         m.submodules.lookup = lookup = Lookup(config=c)
-        m.d.comb += [unit.load.eq(self.start) for unit in (stream, addends, rows, outputs)]
+        m.d.comb += [unit.load.eq(self.start) for unit in (windows, addends, rows, outputs)]
         m.d.comb += [lookup.start.eq(self.start), lookup.used.eq(command.lookup)]
-        m.d.comb += [depthwise.start.eq(self.start), depthwise.mode.eq(command.mode), depthwise.pad.eq(stream.pad)]
+        m.d.comb += [
+            depthwise.start.eq(self.start),
+            depthwise.mode.eq(command.mode),
+            depthwise.lines.eq(command.lines),
+            depthwise.kernel_h.eq(command.window.kernel_h),
+            depthwise.kernel_w.eq(command.window.kernel_w),
+            depthwise.columns.eq(command.region.width),
+            depthwise.pad.eq(windows.pad),
+        ]
 
         # Issue: what is asked for in this cycle, and what it will be when it is here.
         biases, entries, weights, tap, row = Signal(), Signal(), Signal(), Signal(), Signal()
@@ -139,32 +148,32 @@ class Postprocess(wiring.Component):
                 with m.If(rows.done):
                     m.next = "DRAIN"
             with m.State("WINDOWS"):
-                m.d.comb += [tap.eq(~adding), row.eq(adding | (stream.last & ~command.residual))]
+                m.d.comb += [tap.eq(~adding), row.eq(adding | (windows.ends & ~command.residual))]
                 with m.If(adding):
                     m.d.sync += adding.eq(0)
                     with m.If(ended):
                         m.next = "DRAIN"
-                with m.Elif(stream.last):
-                    m.d.sync += [adding.eq(command.residual), ended.eq(stream.done)]
-                    with m.If(stream.done & ~command.residual):
+                with m.Elif(windows.ends):
+                    m.d.sync += [adding.eq(command.residual), ended.eq(windows.done)]
+                    with m.If(windows.done & ~command.residual):
                         m.next = "DRAIN"
             with m.State("DRAIN"):
                 with m.If(self.finish):
                     m.next = "IDLE"
         addend = row & command.residual
         m.d.comb += [
-            stream.step.eq(tap),
+            windows.step.eq(tap),
             rows.step.eq(row),
             addends.step.eq(addend),
-            self.read.valid.eq(biases | entries | weights | addend | (tap & ~stream.padded)),
-            self.read.address.eq(Mux(biases | entries | weights, pointer, Mux(tap, stream.address, addends.address))),
+            self.read.valid.eq(biases | entries | weights | addend | (tap & windows.reads & ~windows.padded)),
+            self.read.address.eq(Mux(biases | entries | weights, pointer, Mux(tap, windows.address, addends.address))),
         ]
 
         # Arrival: the word is there, and goes where it was asked for.
-        issued = Cat(biases, entries, weights, tap, tap & stream.last, stream.padded)
+        issued = Cat(biases, entries, weights, tap, tap & windows.last, windows.padded, windows.part)
         arriving = Signal(len(issued) * READ_STAGES)
         m.d.sync += arriving.eq(Cat(arriving[len(issued) :], issued))
-        biases_here, entries_here, weights_here, tap_here, last_here, padded_here = arriving[: len(issued)]
+        biases_here, entries_here, weights_here, tap_here, last_here, padded_here, *part_here = arriving[: len(issued)]
         constants = Signal(64 * c.cols)
         word = self.read.data.as_value()
         with m.If(biases_here):
@@ -175,6 +184,7 @@ class Postprocess(wiring.Component):
             depthwise.load.eq(weights_here),
             depthwise.tap.eq(tap_here),
             depthwise.last.eq(last_here),
+            depthwise.part.eq(Cat(part_here)),
             depthwise.padded.eq(padded_here),
             depthwise.word.eq(self.read.data),
         ]

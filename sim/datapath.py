@@ -9,6 +9,7 @@ import numpy as np
 from sim.array import array_sums
 from sim.depthwise import reduce_windows
 from sim.errors import MachineError
+from sim.linebuffer import line_windows
 from sim.lookup import replace
 from sim.requantize import add_residual, requantize
 from sim.scratchpad import Scratchpad
@@ -157,7 +158,7 @@ class Datapath:
         if mode is Mode.ARRAY:
             totals = self._sums[work["half"], :pixels]
         else:
-            words = self._words(work, taps_innermost=True, passes=0)
+            words = self._line_words(work) if work["lines"] else self._words(work, taps_innermost=True, passes=0)
             taps = self._scratchpad.run(work["weights"], work["tap_words"]) if mode is Mode.DEPTHWISE else None
             totals = reduce_windows(words, mode, taps)
         out = requantize(
@@ -175,6 +176,17 @@ class Datapath:
         if work["table_words"]:
             out = replace(out, self._scratchpad.run(work["table"], work["table_words"]))
         self._scratchpad.write(self._places(work, "output"), out)
+
+    def _line_words(self, work: Mapping[str, int]) -> NDArray[np.int8]:
+        """The window's words by way of the line buffer: pixels x taps x rows."""
+        rows, columns = work["region_height"], work["region_width"]
+        raster = {
+            **work, **dict.fromkeys(("kernel_h", "kernel_w", "stride_h", "stride_w"), 1),
+            "out_height": rows, "out_width": columns,
+        }  # fmt: skip
+        words = self._words(raster, taps_innermost=True, passes=0).reshape(rows, columns, -1)
+        kernel, strides = (work["kernel_h"], work["kernel_w"]), (work["stride_h"], work["stride_w"])
+        return line_windows(words, kernel=kernel, strides=strides)
 
     @staticmethod
     def _places(work: Mapping[str, int], operand: str) -> NDArray[np.int64]:

@@ -208,7 +208,7 @@ class Engines:
             return False
         work = command.work
         cycles = timing.post_time(
-            table_words=work["table_words"], tap_words=work["tap_words"], row_cycles=work["row_cycles"],
-            rows=work["rows"],
+            table_words=work["table_words"], tap_words=work["tap_words"], slots=work["slots"],
+            slot_cycles=work["slot_cycles"], addends=work["addends"],
         )  # fmt: skip
         return self._fixed(Queue.POST, cycles)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sim.allocator import Allocator
+from sim.check import is_sound, line_region
 from sim.commands import Command
 from sim.errors import MachineError
 from sim.hazards import Hazards
@@ -175,31 +176,24 @@ class FrontEnd:
 
     def _check(self, fields: Fields, roles: list[Role]) -> None:
         """Refuse shapes that would hang or overrun an engine."""
-        c, kernel = self.config, self.registers[Opcode.KERNEL]
         for role in roles:
             self._bound(self.operands[role]["slot"])
-        weights = self.operands[Role.WEIGHTS]
-        taps = kernel["kernel_h"] * kernel["kernel_w"]
-        pixels = fields["height"] * fields["width"]
-        good = pixels > 0 and taps > 0 and kernel["blocks"] > 0
-        good &= all(self.operands[r]["run"] > 0 and self.operands[r]["count"] > 0 for r in roles)
-        if fields["mode"] == Mode.ARRAY:
-            good &= pixels <= c.half_rows and weights["run"] % c.rows == 0 and weights["count"] == 1
-        else:
-            good &= bool(fields["last"]) and kernel["blocks"] == 1
-            if fields["mode"] == Mode.DEPTHWISE:
-                good &= weights["run"] == taps <= c.window_taps and weights["count"] == 1
-        if fields["last"]:
-            good &= self.operands[Role.CONSTANTS]["run"] == timing.CONSTANTS_WORDS
-            good &= self.operands[Role.CONSTANTS]["count"] == 1
-            for role in (Role.OUTPUT, *([Role.RESIDUAL] if fields["residual"] else [])):
-                good &= self.operands[role]["run"] == fields["width"]
-                good &= self.operands[role]["count"] == fields["height"]
-        if Role.TABLE in roles:
-            good &= self.operands[Role.TABLE]["run"] == timing.lookup_words(c)
-            good &= self.operands[Role.TABLE]["count"] == 1
-        if not good:
+        if not is_sound(self.config, fields, self.registers[Opcode.KERNEL], self.operands, roles):
             raise MachineError(Error.BAD_SHAPE)
+
+    def _slots(self, fields: Fields) -> Fields:
+        """What a POST command asks for after its tables, by the closed formula's names."""
+        kernel, pixels = self.registers[Opcode.KERNEL], fields["height"] * fields["width"]
+        if fields["mode"] == Mode.ARRAY:
+            return {"slots": pixels, "slot_cycles": 1, "addends": 0}
+        addends = pixels * fields["residual"]
+        if not fields["lines"]:
+            return {"slots": pixels * kernel["kernel_h"] * kernel["kernel_w"], "slot_cycles": 1, "addends": addends}
+        height, width = line_region(fields, kernel)
+        return {
+            "slots": height * width, "slot_cycles": timing.slot_cycles(self.config, kernel["kernel_w"]),
+            "addends": addends, "region_height": height, "region_width": width,
+        }  # fmt: skip
 
     def _compute(self, fields: Fields) -> None:
         self.allocator.now += 1
@@ -270,7 +264,8 @@ class FrontEnd:
                     "table": base.get(Role.TABLE, 0),
                     "table_words": timing.lookup_words(c) if Role.TABLE in roles else 0,
                     "tap_words": taps if fields["mode"] == Mode.DEPTHWISE else 0,
-                    "row_cycles": 1 if fields["mode"] == Mode.ARRAY else taps + fields["residual"],
+                    "lines": fields["lines"],
+                    **self._slots(fields),
                     "rows": output["run"] * output["count"],
                     "addend": base.get(Role.RESIDUAL, 0),
                     "addend_stride": residual["stride"],

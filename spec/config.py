@@ -43,6 +43,10 @@ class Config:
         Instructions that the fetch buffer holds, and that one program burst brings.
     window_taps
         Most taps of a depthwise kernel on the window engine.
+    line_columns
+        Input columns of a tile that the line buffer takes.
+    depthwise_taps
+        Taps of a window that a lane takes in one cycle from the line buffer: its multipliers.
     memory
         The DRAM model's profile: a run-time choice, not part of the hash.
 
@@ -69,6 +73,8 @@ class Config:
     fetch_instructions: int = 64
     fetch_burst: int = 16
     window_taps: int = 64
+    line_columns: int = 128
+    depthwise_taps: int = 9
     memory: Memory = Memory()
 
     def __post_init__(self) -> None:
@@ -106,6 +112,8 @@ class Config:
             self._demand(name, f"a power of two in {low}..{high}" if name != "window_taps" else "in 9..256",
                          _power(getattr(self, name), low, high) if name != "window_taps"
                          else low <= self.window_taps <= high)
+        self._demand("line_columns", "a power of two in 4..2048", _power(self.line_columns, 4, 2048))
+        self._demand("depthwise_taps", "3 or 9", self.depthwise_taps in (3, 9))
         self._demand(
             "fetch_burst", "at most half of fetch_instructions", 2 * self.fetch_burst <= self.fetch_instructions
         )
@@ -172,9 +180,9 @@ CONFIGS = {
     c.name: c
     for c in (
         Config(name="tiny", rows=4, cols=4, banks=4, bank_bytes=1024, page_bytes=128, accumulator_rows=128,
-               bus_bytes=4, slots=8, virtual_pages=256),
+               bus_bytes=4, slots=8, virtual_pages=256, line_columns=16),
         Config(name="board", rows=8, cols=8, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=512,
-               bus_bytes=4, slots=32, virtual_pages=1024),
+               bus_bytes=4, slots=32, virtual_pages=1024, depthwise_taps=3),
         Config(name="default", rows=16, cols=16, banks=8, bank_bytes=65536, page_bytes=2048, accumulator_rows=1024,
                bus_bytes=8, slots=64, virtual_pages=2048),
         Config(name="edge", rows=16, cols=16, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=1024,

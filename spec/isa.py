@@ -52,6 +52,10 @@ class Mode(IntEnum):
     MAX = 3  # largest lane over the kernel
 
 
+#: What a COMPUTE with ``lines`` may have: kernel rows and columns, strides, and rows of its region of inputs.
+LINE_KERNEL, LINE_STRIDE, LINE_ROWS = 3, 2, 2047
+
+
 class TensorClass(IntEnum):
     """What a bound tensor holds: for quotas, counters and colours."""
 
@@ -179,6 +183,7 @@ COMPUTE = Word(
     Field("width", 11, "output columns of the tile"),
     Field("y", 16, "input row of output row 0's first tap, from the operand's first", signed=True),
     Field("x", 16, "input column of output column 0's first tap", signed=True),
+    Field("lines", 1, "window modes: each input word is read once, through the line buffer; ARRAY: 0"),
 )
 
 WORDS = {

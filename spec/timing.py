@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spec.isa import LINE_KERNEL
+
 if TYPE_CHECKING:
     from spec.config import Config
 
@@ -42,9 +44,9 @@ ARRAY_ISSUE = 1
 POST_ISSUE = 1
 #: POST: words of the constants table: a 32-bit bias and a float32 scale for each of cols lanes.
 CONSTANTS_WORDS = 8
-#: POST: from the last row's last address (accumulator or bank) to its output word in the bank.
-POST_LATENCY = 34
-#: POST: idle cycles between the last constants, table or tap word's address and the first row's.
+#: POST: from the last row's last slot (or addend) to its output word in the bank.
+POST_LATENCY = 36
+#: POST: idle cycles between the last constants, table or tap word's address and the first slot's.
 POST_TURN = 1
 
 #: Front end: see docs/frontend.md. Fetch: from START to the first program address.
@@ -130,7 +132,20 @@ def lookup_words(config: Config) -> int:
     return 256 // config.rows
 
 
-def post_time(*, table_words: int, tap_words: int, row_cycles: int, rows: int) -> int:
-    """Finish of a POST command from its start: constants, table, tap weights, ``row_cycles`` for each row (X4)."""
+def region(outputs: int, kernel: int, stride: int) -> int:
+    """Input rows or columns, padding included, that so many output rows or columns reach without dilation."""
+    return (outputs - 1) * stride + kernel
+
+
+def slot_cycles(config: Config, kernel_w: int) -> int:
+    """Cycles of a word of a region in the line buffer: one, or one a kernel column if a lane has fewer multipliers."""
+    return -(-kernel_w * LINE_KERNEL // config.depthwise_taps)
+
+
+def post_time(*, table_words: int, tap_words: int, slots: int, slot_cycles: int = 1, addends: int = 0) -> int:
+    """Finish of a POST command from its start: constants, table, tap weights, slots, and addends among them (X4).
+
+    A slot is a row of sums with its addend (ARRAY), a tap of a window, or a word of the region (``lines``).
+    """
     words = CONSTANTS_WORDS + table_words + tap_words
-    return POST_ISSUE + words + POST_TURN + rows * row_cycles - 1 + POST_LATENCY
+    return POST_ISSUE + words + POST_TURN + slots * slot_cycles + addends - 1 + POST_LATENCY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spec.errors import Error
-from spec.isa import NEVER, WORDS, Mode, Opcode, Role, TensorClass
+from spec.isa import LINE_KERNEL, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, TensorClass
 from spec.program import Instruction, assemble
 from spec.timing import CONSTANTS_WORDS, lookup_words
 
@@ -26,8 +26,8 @@ REFUSED = (
 #: Fields that decide whether a shape is legal.
 SHAPED = {
     Opcode.OPERAND: ("run", "count", "slot"),
-    Opcode.KERNEL: ("kernel_h", "kernel_w", "blocks"),
-    Opcode.COMPUTE: ("height", "width", "residual", "table", "last", "mode"),
+    Opcode.KERNEL: ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "blocks"),
+    Opcode.COMPUTE: ("height", "width", "residual", "table", "last", "mode", "lines"),
 }
 
 
@@ -126,12 +126,16 @@ class Author:
         for _ in range(50):
             mode, last = Mode(rng.randrange(4)), rng.random() < 0.7
             last |= mode != Mode.ARRAY
-            kernel_h, kernel_w = rng.randint(1, 4), rng.randint(1, 4)
+            lines = mode != Mode.ARRAY and rng.random() < 0.5
+            kernel_h, kernel_w = (rng.randint(1, LINE_KERNEL if lines else 4) for _ in range(2))
             height, width = rng.randint(1, 6), rng.randint(1, 2 * c.page_words)
             spans = self._spans(mode, kernel_h * kernel_w, height, width, last=last)
             if spans is None or (mode == Mode.ARRAY and height * width > c.half_rows):
                 continue
             if mode == Mode.DEPTHWISE and kernel_h * kernel_w > c.window_taps:
+                continue
+            stride_h, stride_w = (rng.randint(1, LINE_STRIDE if lines else 15) for _ in range(2))
+            if lines and not 2 <= (width - 1) * stride_w + kernel_w <= c.line_columns:
                 continue
             if len(set().union(*map(self._pages, spans.values()))) <= self.room:
                 break
@@ -142,8 +146,9 @@ class Author:
                      "drop": rng.random() < 0.1}  # fmt: skip
             self.add(Opcode.OPERAND, role=role, **{**span, **{k: v for k, v in changes.items() if k in span}, **hints})
         self.add(
-            Opcode.KERNEL, kernel_h=kernel_h, kernel_w=kernel_w, stride_h=rng.randint(1, 15),
-            dilation_w=rng.randint(1, 9), blocks=rng.randint(1, 9) if mode == Mode.ARRAY else 1,
+            Opcode.KERNEL, kernel_h=kernel_h, kernel_w=kernel_w, stride_h=stride_h, stride_w=stride_w,
+            dilation_h=int(lines), dilation_w=1 if lines else rng.randint(1, 9),
+            blocks=rng.randint(1, 9) if mode == Mode.ARRAY else 1,
             pad=rng.randint(-128, 127),
         )  # fmt: skip
         self.add(Opcode.BOUNDS, height=rng.getrandbits(14), width=rng.getrandbits(14),
@@ -156,8 +161,8 @@ class Author:
         shape = {"height": height, "width": width, "y": rng.randint(-99, 99), "x": rng.randint(-99, 99)}
         self.add(
             Opcode.COMPUTE, mode=mode, last=last, operator=self.operator & 0xFFF, residual=rng.randrange(2),
-            table=int(Role.TABLE in spans),
-            first=rng.random() < 0.6, **{**shape, **{k: v for k, v in changes.items() if k in shape}},
+            table=int(Role.TABLE in spans), first=rng.random() < 0.6, lines=lines,
+            **{**shape, **{k: v for k, v in changes.items() if k in shape}},
         )  # fmt: skip
         return True
 

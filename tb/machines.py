@@ -43,6 +43,8 @@ def configuration(seed: int) -> Config:
         fetch_instructions=fetch,
         fetch_burst=rng.choice([b for b in (2, 4, 8) if 2 * b <= fetch]),
         window_taps=rng.choice((9, 25)),
+        line_columns=rng.choice((4, 8, 16)),
+        depthwise_taps=rng.choice((3, 9)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from spec.isa import NEVER, Mode, Opcode, Role, TensorClass
+from spec.isa import LINE_KERNEL, LINE_STRIDE, NEVER, Mode, Opcode, Role, TensorClass
 from spec.program import Instruction
 
 if TYPE_CHECKING:
@@ -176,11 +176,14 @@ class Operators:
         """A kernel with at least one output, its strides, its padding."""
         rng = self.rng
         most = self.config.window_taps if mode is Mode.DEPTHWISE else 25
+        # Some that the line buffer holds, where a window engine has a choice.
+        small = mode is not Mode.ARRAY and rng.random() < 0.6
         while True:
             k = {}
             for axis, size in (("h", source.height), ("w", source.width)):
-                kernel, stride = rng.choice((1, 1, 2, 3, 3, 4)), rng.choice((1, 1, 2, 3))
-                dilation = rng.choice((1, 1, 2))
+                kernel = rng.choice((1, 1, 2, 3, 3, 3 if small else 4))
+                stride = rng.choice((1, 1, 2, 2 if small else 3))
+                dilation = rng.choice((1, 1, 1 if small else 2))
                 before, after = rng.randint(0, kernel), rng.randint(0, kernel)
                 reach = (kernel - 1) * dilation + 1
                 out = (size + before + after - reach) // stride + 1
@@ -272,13 +275,23 @@ class Operators:
             self._emit(
                 Opcode.COMPUTE, mode=mode, first=int(part is tile[0]), last=int(part is tile[-1]),
                 residual=int(residual), table=int(Role.TABLE in tile[-1].operands), operator=self._operator,
-                **part.shape,
+                lines=int(self._lines(mode, k, part)), **part.shape,
             )  # fmt: skip
             self.computes += 1
         if rng.random() < 0.15:
             offset, run, stride, count = tile[-1].operands[Role.OUTPUT][1]
             assert target.slot is not None
             self._emit(Opcode.STORE, slot=target.slot, offset=offset, run=run, stride=stride, count=count)
+
+    def _lines(self, mode: Mode, k: dict[str, int], part: Part) -> bool:
+        """Whether the tile goes through the line buffer: mostly if it may."""
+        columns = (part.shape["width"] - 1) * k["stride_w"] + k["kernel_w"]
+        small = all(
+            k[f"kernel_{axis}"] <= LINE_KERNEL and k[f"stride_{axis}"] <= LINE_STRIDE and k[f"dilation_{axis}"] == 1
+            for axis in "hw"
+        )
+        holds = mode is not Mode.ARRAY and small and 2 <= columns <= self.config.line_columns
+        return holds and self.rng.random() < 0.8
 
     def _input(
         self, k: dict[str, int], source: Tensor, part: range, band: range, columns: range

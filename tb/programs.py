@@ -24,7 +24,7 @@ EVENTS = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "half_waits", "data_waits", "full_queues",
     "serials", "stale_stalls", "array_computes", "window_computes", "single_tiles", "chained_computes", "residuals",
     "drops", "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties", "yields", "overdrafts",
-    "lookups",
+    "lookups", "line_computes",
 )  # fmt: skip
 _TOLD = ("merges", "drops", "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties")
 
@@ -133,5 +133,6 @@ def _count(queue: Queue, work: dict[str, int], written: set[int], found: Counter
         found["chained_computes"] += not work["first"]
     elif queue is Queue.POST:
         found["window_computes"] += work["mode"] != 0
+        found["line_computes"] += work["lines"]
         found["residuals"] += work["residual"]
         found["lookups"] += work["table_words"] > 0

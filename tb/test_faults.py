@@ -58,7 +58,7 @@ def program(mode=Mode.ARRAY, changes=()):
                                    "high_b": 127, "unsigned_a": 0, "unsigned_b": 0, "swap": 0}),
         *(operand(role, run=runs.get(role, 8)) for role in Role),
         Instruction(Opcode.COMPUTE, {"mode": mode, "first": 1, "last": 1, "residual": 1, "table": 1, "operator": 1,
-                                     "height": 1, "width": 8, "y": 0, "x": 0}),
+                                     "height": 1, "width": 8, "y": 0, "x": 0, "lines": 0}),
         Instruction(Opcode.STORE, {"slot": 1, "offset": 0, "run": 8, "stride": 0, "count": 1}),
         Instruction(Opcode.END, {}),
     ]  # fmt: skip

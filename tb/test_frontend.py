@@ -74,6 +74,8 @@ def work(queue: Queue, w: dict[str, int]) -> dict[str, Any]:
     return {
         "mode": w["mode"], "half": w["half"], "residual": w["residual"], "constants": w["constants"],
         "lookup": int(w["table_words"] > 0), "table": w["table"] if w["table_words"] else None,
+        "lines": w["lines"],
+        "region": {"height": w["region_height"], "width": w["region_width"]} if w["lines"] else None,
         "weights": w["weights"] if w["mode"] == Mode.DEPTHWISE else None, "taps": w["tap_words"], "window": window,
         "addend": {**run, "base": w["addend"], "stride": w["addend_stride"]} if w["residual"] else None,
         "output": {**run, "base": w["output"], "stride": w["output_stride"]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from itertools import product
+from math import prod
 
 import cocotb
 import numpy as np
@@ -20,14 +21,23 @@ from sim.depthwise import reduce_windows
 from sim.lookup import replace as replaced
 from sim.requantize import add_residual, requantize
 from spec.config import CONFIGS
-from spec.isa import BOUNDS, CLAMP, KERNEL, Mode
-from spec.timing import CONSTANTS_WORDS, POST_ISSUE, POST_LATENCY, POST_TURN, READ_LATENCY, lookup_words, post_time
+from spec.isa import BOUNDS, CLAMP, KERNEL, LINE_KERNEL, Mode
+from spec.timing import (
+    CONSTANTS_WORDS,
+    POST_ISSUE,
+    POST_LATENCY,
+    POST_TURN,
+    READ_LATENCY,
+    lookup_words,
+    post_time,
+    slot_cycles,
+)
 from tb.bench import Bench
 
 
-def configuration(rows):
-    """Give the tiny machine with other words."""
-    return replace(CONFIGS["tiny"], rows=rows, cols=rows)
+def configuration(rows, taps):
+    """Give the tiny machine with other words and so many multipliers a lane."""
+    return replace(CONFIGS["tiny"], rows=rows, cols=rows, depthwise_taps=taps)
 
 
 class World(wiring.Component):
@@ -79,16 +89,19 @@ class Job:
     """A command with everything it reads, in virtual memory ``words`` and accumulator ``sums``."""
 
     def __init__(
-        self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, lookup=None, half=None
+        self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, lookup=None, half=None,
+        lines=None,
     ):
         self.config, self.words, self.sums, self.mode, self.residual = config, words, sums, mode, residual
-        self.rng, self.count = rng, size[0] * size[1]
+        self.rng, self.count, self.lines = rng, size[0] * size[1], lines is not None
         anywhere = lambda: int(rng.integers(0, len(words)))  # noqa: E731
         fields = {}
         for word in (KERNEL, BOUNDS, CLAMP):
             fields |= {f.name: int(rng.integers(f.range[0], f.range[1] + 1)) for f in word.fields}
         fields |= dict(zip(("kernel_h", "kernel_w"), kernel, strict=True))
         fields |= {n: int(rng.integers(1, 4)) for n in ("stride_h", "stride_w", "dilation_h", "dilation_w")}
+        if lines is not None:
+            fields |= {"stride_h": lines[0], "stride_w": lines[1], "dilation_h": 1, "dilation_w": 1}
         fields |= {"blocks": 1, "height": int(rng.integers(1, 30)), "width": int(rng.integers(1, 30))}
         for side in "ab":
             fields[f"low_{side}"], fields[f"high_{side}"] = sorted((fields[f"low_{side}"], fields[f"high_{side}"]))
@@ -123,10 +136,12 @@ class Job:
 
     def payload(self):
         bits = {n: int(x.view(np.uint32)) for n, x in self.factors.items()}
+        height, width = self.region() if self.lines else (0, 0)
         return {
-            "mode": int(self.mode), "half": self.half, "residual": self.residual, "constants": self.constants,
-            "lookup": self.lookup, "table": self.table, "weights": self.weights, "taps": self.taps,
-            "window": self.window, "addend": self.addend, "output": self.output, "scale": bits, "clamp": self.clamp,
+            "mode": int(self.mode), "half": self.half, "residual": self.residual, "lines": int(self.lines),
+            "region": {"height": height, "width": width}, "constants": self.constants, "lookup": self.lookup,
+            "table": self.table, "weights": self.weights, "taps": self.taps, "window": self.window,
+            "addend": self.addend, "output": self.output, "scale": bits, "clamp": self.clamp,
         }  # fmt: skip
 
     def lay(self):
@@ -140,6 +155,26 @@ class Job:
             (part["base"] + i * part["stride"] + j) % len(self.words)
             for i in range(part["count"]) for j in range(part["run"])
         ]  # fmt: skip
+
+    def region(self):
+        """Rows and columns of the inputs that all windows reach."""
+        w = self.window
+        return tuple(
+            (w[f"out_{size}"] - 1) * w[f"stride_{side}"] + w[f"kernel_{side}"]
+            for size, side in (("height", "h"), ("width", "w"))
+        )
+
+    def raster(self):
+        """Of each word of the region its address, None for padding, and whether it is a window's last."""
+        w = self.window
+        for row, column in np.ndindex(*self.region()):
+            y, x = w["y"] + row, w["x"] + column
+            inside = 0 <= y < w["height"] and 0 <= x < w["width"]
+            ends = all(
+                at >= w[f"kernel_{side}"] - 1 and (at - w[f"kernel_{side}"] + 1) % w[f"stride_{side}"] == 0
+                for at, side in ((row, "h"), (column, "w"))
+            )
+            yield (w["base"] + y * w["row_stride"] + x) % len(self.words) if inside else None, ends
 
     def spots(self):
         """Of each window its taps' addresses, None for padding."""
@@ -169,6 +204,15 @@ class Job:
             at += self.taps
         at += POST_TURN
         addends = self.walk(self.addend)
+        if self.lines:
+            for address, last in self.raster():
+                out += [(at, address)] if address is not None else []
+                at += slot_cycles(self.config, self.window["kernel_w"])
+                if last and self.residual:
+                    out.append((at, addends[len(ends)]))
+                    at += 1
+                ends += [at - 1] * last
+            return out, ends
         rows = [[]] * self.count if self.mode is Mode.ARRAY else self.spots()
         for row, taps in enumerate(rows):
             addend = [addends[row]] if self.residual else []
@@ -207,20 +251,25 @@ class Job:
 
     def time(self):
         """The closed formula's finish."""
-        windows = self.window["kernel_h"] * self.window["kernel_w"] + self.residual
-        return post_time(
-            table_words=lookup_words(self.config) if self.lookup else 0,
-            tap_words=self.taps if self.mode is Mode.DEPTHWISE else 0,
-            row_cycles=1 if self.mode is Mode.ARRAY else windows,
-            rows=self.count,
-        )
+        words = {
+            "table_words": lookup_words(self.config) if self.lookup else 0,
+            "tap_words": self.taps if self.mode is Mode.DEPTHWISE else 0,
+        }
+        if self.mode is Mode.ARRAY:
+            return post_time(**words, slots=self.count)
+        addends = self.count * self.residual
+        if self.lines:
+            slots, cycles = prod(self.region()), slot_cycles(self.config, self.window["kernel_w"])
+            return post_time(**words, slots=slots, slot_cycles=cycles, addends=addends)
+        slots = self.count * self.window["kernel_h"] * self.window["kernel_w"]
+        return post_time(**words, slots=slots, addends=addends)
 
 
 class Play:
     """A world with random contents."""
 
     def __init__(self, dut):
-        self.config = configuration(int(os.environ["ROWS"]))
+        self.config = configuration(int(os.environ["ROWS"]), int(os.environ["TAPS"]))
         self.dut, self.bench = dut, Bench(dut, World(self.config))
         self.rng = np.random.default_rng(self.bench.seed)
         k, c = Commands(self.config), self.config
@@ -250,7 +299,7 @@ class Play:
 
     async def run(self, job):
         """Run a command; every read, every write and the finish must come when and as promised."""
-        dut, where = self.dut, f"{job.mode.name} residual {job.residual} {job.window}"
+        dut, where = self.dut, f"{job.mode.name} residual {job.residual} lines {job.lines} {job.window}"
         await self.poke("poke_word", job.lay(), self.words)
         self.bench.set("payload", job.payload())
         self.bench.set("start", 1)
@@ -305,12 +354,43 @@ async def agrees_with_the_model_in_the_promised_cycles(dut):
 
 
 @cocotb.test()
+async def takes_a_region_through_the_line_buffer(dut):
+    play = Play(dut)
+    await play.begin()
+    side, rows = range(1, LINE_KERNEL + 1), 0
+    for mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX):
+        for strides in ((1, 1), (2, 2), (1, 2), (2, 1)):
+            for kernel in ((h, w) for h in side for w in side):
+                # A column alone, then a few; a region has at least two columns.
+                for size in ((3, 1), (2, 4)) if kernel[1] > 1 else ((2, 4),):
+                    residual = int(play.rng.integers(0, 2))
+                    rows += await play.run(play.job(mode, kernel=kernel, size=size, residual=residual, lines=strides))
+        # As wide as the line buffer.
+        for stride in (1, 2):
+            widest = (play.config.line_columns - 3) // stride + 1
+            for residual in (0, 1):
+                job = play.job(mode, kernel=(3, 3), size=(3, widest), residual=residual, lines=(1, stride))
+                rows += await play.run(job)
+    # Commands follow each other in any order: what a line held before is never seen.
+    for _ in range(60):
+        mode = Mode(int(play.rng.integers(0, 4)))
+        kernel, size = ((int(x) for x in play.rng.integers(1, 4, 2)) for _ in range(2))
+        lines = tuple(int(x) for x in play.rng.integers(1, 3, 2)) if mode is not Mode.ARRAY else None
+        job = play.job(mode, kernel=tuple(kernel), size=tuple(size), residual=int(play.rng.integers(0, 2)), lines=lines)
+        if job.lines and job.region()[1] < 2:
+            continue
+        rows += await play.run(job)
+    dut._log.info("%d rows agree", rows)  # noqa: SLF001
+
+
+@cocotb.test()
 async def forgets_everything_on_reset(dut):
     play = Play(dut)
     await play.begin()
     for mode in Mode:
         for after in (1, 5, 12, 20, 40, 60, 75):
-            job = play.job(mode, kernel=(3, 3), size=(5, 7), residual=1)
+            lines = (1, 1) if mode is not Mode.ARRAY and after % 2 else None
+            job = play.job(mode, kernel=(3, 3), size=(5, 7), residual=1, lines=lines)
             play.bench.set("payload", job.payload())
             play.bench.set("start", 1)
             await play.bench.tick()
@@ -321,15 +401,16 @@ async def forgets_everything_on_reset(dut):
                 await play.bench.tick()
                 seen = [int(getattr(dut, n).value) for n in ("ready", "finish", "read_valid", "write__valid")]
                 assert seen == [1, 0, 0, 0], f"{mode.name}, reset after {after} cycles: {seen}"
-        await play.run(play.job(mode, kernel=(3, 3), size=(5, 7), residual=1))
+        for lines in (None, *([(2, 1)] if mode is not Mode.ARRAY else [])):
+            await play.run(play.job(mode, kernel=(3, 3), size=(5, 7), residual=1, lines=lines))
 
 
-@pytest.mark.parametrize("rows", [2, 4])
-def test_postprocess(simulate, rows):
-    simulate(World(configuration(rows)), environment={"ROWS": str(rows)})
+@pytest.mark.parametrize(("rows", "taps"), [(2, 9), (4, 3)])
+def test_postprocess(simulate, rows, taps):
+    simulate(World(configuration(rows, taps)), environment={"ROWS": str(rows), "TAPS": str(taps)})
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("rows", [8, 16, 32])
-def test_postprocess_of_wider_machines(simulate, rows):
-    simulate(World(configuration(rows)), environment={"ROWS": str(rows)})
+@pytest.mark.parametrize(("rows", "taps"), [(8, 3), (16, 9), (32, 9)])
+def test_postprocess_of_wider_machines(simulate, rows, taps):
+    simulate(World(configuration(rows, taps)), environment={"ROWS": str(rows), "TAPS": str(taps)})

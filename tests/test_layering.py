@@ -51,7 +51,6 @@ ONLY_HW = {
     "freelist": _CONTROL,
     "pagewalk": _CONTROL,
     "bind": _CONTROL,
-    "check": _CONTROL,
     "dispatch": _CONTROL,
     "flight": _CONTROL,
     "release": _CONTROL,
@@ -61,7 +60,10 @@ ONLY_HW = {
 }
 # Models whose unit is checked by the bench of another.
 _DRIVEN = "the front end's bench drives it, instruction by instruction"
-BENCHED_ELSEWHERE = dict.fromkeys(("allocator", "directory", "eviction", "rank", "history"), _DRIVEN)
+BENCHED_ELSEWHERE = {
+    **dict.fromkeys(("allocator", "directory", "eviction", "rank", "history"), _DRIVEN),
+    "check": "the front end's bench spoils programs field by field",
+}
 ONLY_SIM = {
     "datapath": "the order of effects on data, which hardware spreads over its engines",
     "engines": "the times of all engines together; each engine's bench measures its own",

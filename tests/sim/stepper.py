@@ -245,7 +245,7 @@ class Stepper:
             Queue.PLACE: timing.PLACE_LATENCY + c.page_words,
             Queue.TAKE: c.page_words + timing.TAKE_LATENCY,
             Queue.POST: timing.POST_ISSUE + 8 + work.get("table_words", 0) + work.get("tap_words", 0) + timing.POST_TURN
-            + work.get("rows", 0) * work.get("row_cycles", 0) + timing.POST_LATENCY,
+            + work.get("slots", 0) * work.get("slot_cycles", 0) + work.get("addends", 0) + timing.POST_LATENCY,
         }[queue]
         line.free = finish + 1
         self._at(finish, line.finishes.append)

@@ -112,7 +112,7 @@ KERNEL = Instruction(Opcode.KERNEL, {"kernel_h": 1, "kernel_w": 1, "stride_h": 1
                                      "dilation_w": 1, "blocks": 1, "pad": 0})  # fmt: skip
 BOUNDS = Instruction(Opcode.BOUNDS, {"height": 1, "width": 8, "row_stride": 8, "block_stride": 8})
 COMPUTE = Instruction(Opcode.COMPUTE, {"mode": 3, "first": 1, "last": 1, "residual": 0, "table": 0, "operator": 1,
-                                       "height": 1, "width": 8, "y": 0, "x": 0})  # fmt: skip
+                                       "height": 1, "width": 8, "y": 0, "x": 0, "lines": 0})  # fmt: skip
 OPERANDS = [operand(r) for r in (Role.INPUT, Role.CONSTANTS)] + [operand(Role.OUTPUT, offset=96)]
 END = Instruction(Opcode.END, {})
 

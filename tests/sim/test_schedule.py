@@ -64,6 +64,11 @@ def tiles(n: int, count: int, pixels: int, *, serial: int = 0, half: int = 0) ->
     return [Command(Queue.WEIGHTS, n, work), Command(Queue.ARRAY, n, work, half=half)]
 
 
+def stream(slots: int, **more: int) -> dict[str, int]:
+    """The work of a POST command of so many slots."""
+    return {"table_words": 0, "tap_words": 0, "slots": slots, "slot_cycles": 1, "addends": 0, **more}
+
+
 def test_a_program_of_nothing() -> None:
     """Header and END in one burst of 16 instructions, 4 beats each.
 
@@ -160,32 +165,38 @@ def test_weights_run_ahead_of_the_pass_before() -> None:
 def test_post_follows_the_sums() -> None:
     """Last pixel in 21 (see above); 3 to the word, 4 + 4 - 1 through the array: the sums are there in 31.
 
-    POST starts in 32: 8 words of constants from 33 to 40, a turn in 41, rows 42..45, the last is written in 45 + 34.
+    POST starts in 32: 8 words of constants from 33 to 40, a turn in 41, rows 42..45, the last is written in 45 + 36.
     """
-    post = Command(Queue.POST, 0, {"table_words": 0, "tap_words": 0, "row_cycles": 1, "rows": 4}, data={Queue.SUMS: 1})
+    post = Command(Queue.POST, 0, stream(4), data={Queue.SUMS: 1})
     result = times(*tiles(0, 3, 4), post)
-    assert spans(result, Queue.POST) == [(32, 79)]
-    assert charges(result, Queue.POST) == [48, 4 + 1, 28, 0, 0]
+    assert spans(result, Queue.POST) == [(32, 81)]
+    assert charges(result, Queue.POST) == [50, 4 + 1, 28, 0, 0]
 
 
 def test_a_window_with_a_table_and_taps() -> None:
     """A table of 64 words and nine tap words after the constants, a turn, five rows of ten cycles: taps and addend."""
-    post = Command(Queue.POST, 0, {"table_words": 64, "tap_words": 9, "row_cycles": 10, "rows": 5})
-    assert spans(times(post), Queue.POST) == [(2, 2 + 1 + 8 + 64 + 9 + POST_TURN + 50 - 1 + 34)]
+    post = Command(Queue.POST, 0, stream(45, table_words=64, tap_words=9, addends=5))
+    assert spans(times(post), Queue.POST) == [(2, 2 + 1 + 8 + 64 + 9 + POST_TURN + 50 - 1 + 36)]
+
+
+def test_a_region_through_the_line_buffer() -> None:
+    """Nine tap words, a turn, then 4 x 6 words of three cycles each (a multiplier a kernel row) and eight addends."""
+    post = Command(Queue.POST, 0, stream(24, tap_words=9, slot_cycles=3, addends=8))
+    assert spans(times(post), Queue.POST) == [(2, 2 + 1 + 8 + 9 + POST_TURN + 80 - 1 + 36)]
 
 
 def test_causes_are_charged_in_their_order() -> None:
-    """PLACE 1 has its page in 88, but POST uses its port until 145: that is charged to the port."""
-    post = Command(Queue.POST, 0, {"table_words": 0, "tap_words": 0, "row_cycles": 1, "rows": 100})
+    """PLACE 1 has its page in 88, but POST uses its port until 147: that is charged to the port."""
+    post = Command(Queue.POST, 0, stream(100))
     reads = [c for n in range(2) for c in fill(n)]
     reads[-1].port = {Queue.POST: 1}
     result = times(post, *reads)
-    # POST: starts in 2, done in 2 + 1 + 8 + 1 + 99 + 34 = 145.
-    assert spans(result, Queue.POST) == [(2, 145)]
-    assert spans(result, Queue.PLACE)[1] == (146, 179)
+    # POST: starts in 2, done in 2 + 1 + 8 + 1 + 99 + 36 = 147.
+    assert spans(result, Queue.POST) == [(2, 147)]
+    assert spans(result, Queue.PLACE)[1] == (148, 181)
     # PLACE 0 comes and goes: READ 0 starts in 3. PLACE 1 is the head from 90 on, long after its page.
     assert spans(result, Queue.PLACE)[0] == (56, 89)
-    assert charges(result, Queue.PLACE)[2:] == [52, 56, 0]
+    assert charges(result, Queue.PLACE)[2:] == [52, 58, 0]
 
 
 def test_reads_and_writes_meet_in_order_of_time() -> None:

@@ -1,0 +1,127 @@
+"""The cycles in which windows are read: a tap in each, or a word of their region, and which end a row."""
+
+from __future__ import annotations
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.commands import Commands
+from hw.stream import Stream
+from spec.isa import LINE_KERNEL, LINE_STRIDE
+
+__all__ = ["Windows"]
+
+
+class Windows(wiring.Component):
+    r"""Walks windows tap after tap, or their region word after word, padding included.
+
+    ``load`` in cycle t takes the command; its first cycle stands at the outputs from t + 1 on, and each cycle with
+    ``step`` brings the next one. With ``lines`` a word's slot has a cycle for each group of kernel columns that the
+    multipliers of a lane take at once: the word is read in the first.
+
+    ::
+
+        clk        _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_     a kernel of two columns, three multipliers a lane
+        load       /‾‾‾\________________________
+        step           /‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾
+        address        ⟨   a   ⟩⟨   b   ⟩⟨   c
+        reads          /‾‾‾\___/‾‾‾\___/‾‾‾\____
+        part           ⟨ 0 ⟩⟨ 1 ⟩⟨ 0 ⟩⟨ 1 ⟩⟨ 0 ⟩
+
+    Parameters
+    ----------
+    config : Config
+        The machine.
+
+    Members
+    -------
+    window, lines, region : In
+        Those of Commands.post, in the cycle of ``load``.
+    load, step : In(1)
+        Begin; go on. ``load`` wins.
+    reads : Out(1)
+        A word comes in this cycle, from ``address`` or from padding.
+    address, padded, pad : Out
+        As of Stream.
+    part : Out
+        Cycle of the slot; 0 without ``lines``.
+    last : Out(1)
+        The last cycle of a slot; without ``lines`` the last tap of a window.
+    ends : Out(1)
+        The last cycle of a row.
+    done : Out(1)
+        The last cycle of the last row.
+    """
+
+    def __init__(self, *, config):
+        self.config = config
+        k = Commands(config)
+        super().__init__({
+            "window": In(k.window),
+            "lines": In(1),
+            "region": In(k.region),
+            "load": In(1),
+            "step": In(1),
+            "reads": Out(1),
+            "address": Out(k.address_width),
+            "padded": Out(1),
+            "pad": Out(k.window["pad"].shape),
+            "part": Out(range(LINE_KERNEL)),
+            "last": Out(1),
+            "ends": Out(1),
+            "done": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        new = self.window
+
+        # A region is read like the windows of a kernel of one tap.
+        m.submodules.stream = stream = Stream(config=self.config, taps_innermost=True)
+        m.d.comb += stream.window.eq(new)
+        with m.If(self.lines):
+            ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+            m.d.comb += [stream.window[name].eq(1) for name in ones]
+            m.d.comb += [stream.window.out_height.eq(self.region.height), stream.window.out_width.eq(self.region.width)]
+        lines, kept = Signal(), {name: Signal.like(new[name], name=name) for name in ("kernel_h", "kernel_w")}
+        strides = {side: Signal(range(LINE_STRIDE), name=f"stride_{side}") for side in "hw"}
+        columns = Signal.like(self.region.width)
+        with m.If(self.load):
+            m.d.sync += [lines.eq(self.lines), columns.eq(self.region.width)]
+            m.d.sync += [signal.eq(new[name]) for name, signal in kept.items()]
+            m.d.sync += [signal.eq(new[f"stride_{side}"] - 1) for side, signal in strides.items()]
+
+        # The cycles of a slot: one, or one a kernel column.
+        final = Signal(init=1)
+        if self.config.depthwise_taps == LINE_KERNEL:
+            m.d.comb += final.eq(~lines | (self.part + 1 == kept["kernel_w"]))
+        slot = self.step & final
+        with m.If(self.load):
+            m.d.sync += self.part.eq(0)
+        with m.Elif(self.step):
+            m.d.sync += self.part.eq(Mux(final, 0, self.part + 1))
+
+        # Words still to come until a window ends in this column, and rows until one ends in this row.
+        column, wait_h, wait_w = Signal.like(columns), Signal(range(LINE_KERNEL)), Signal(range(LINE_KERNEL))
+        wraps = column + 1 == columns
+        with m.If(self.load):
+            m.d.sync += [column.eq(0), wait_w.eq(new.kernel_w - 1), wait_h.eq(new.kernel_h - 1)]
+        with m.Elif(slot):
+            m.d.sync += [column.eq(column + 1), wait_w.eq(Mux(wait_w.any(), wait_w - 1, strides["w"]))]
+            with m.If(wraps):
+                m.d.sync += [column.eq(0), wait_w.eq(kept["kernel_w"] - 1)]
+                m.d.sync += wait_h.eq(Mux(wait_h.any(), wait_h - 1, strides["h"]))
+
+        m.d.comb += [
+            stream.load.eq(self.load),
+            stream.step.eq(slot),
+            self.reads.eq(self.part == 0),
+            self.address.eq(stream.address),
+            self.padded.eq(stream.padded),
+            self.pad.eq(stream.pad),
+            self.last.eq(Mux(lines, final, stream.last)),
+            self.ends.eq(Mux(lines, final & ~wait_h.any() & ~wait_w.any(), stream.last)),
+            self.done.eq(stream.done & final),
+        ]
+        return m
