@@ -135,7 +135,10 @@ def _steps() -> str:
 
 
 def _formulas() -> str:
-    parts = (timing.sums_latency, timing.weights_load, timing.ArrayTime, timing.array_time, timing.post_time)
+    parts = (
+        timing.sums_latency, timing.weights_load, timing.ArrayTime, timing.array_time, timing.region,
+        timing.slot_cycles, timing.post_time,
+    )  # fmt: skip
     return "```python\n" + "\n\n\n".join(inspect.getsource(part).rstrip() for part in parts) + "\n```"
 
 

@@ -98,7 +98,8 @@ def energy(config: Config, events: Events, table: Table) -> dict[str, float]:
         "array": events.array_products * lane,
         "window": events.window_products * lane
         + events.window_sums * one["int32_add"]
-        + events.window_maxima * one["int8_add"],
+        + events.window_maxima * one["int8_add"]
+        + events.line_words * (memories.read(config.line_columns, word) + memories.write(config.line_columns, word)),
         "post": events.requantized * (one["int32_add"] + one["float32_multiply"])
         + events.added * 2 * (one["float32_multiply"] + one["float32_add"])
         + events.looked_up * memories.read(lookup_words(config), word)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sim.steps import Push, Spend, Take
-from spec.isa import Mode, Queue
+from spec.isa import LINE_KERNEL, Mode, Queue
 from spec.timing import CONSTANTS_WORDS
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ class Events:
     array_products
         Products of the array: every processing element in every slot of a pass, padding and empty lanes too.
     window_products, window_sums, window_maxima
-        Lanes that the window engine multiplied and added, added, compared; padding too.
+        Lanes that the window engine multiplied and added, added, compared; padding too. Through the line buffer every
+        word brings a window, those that no output needs too.
+    line_words
+        Words read from the line buffer's memory; as many are written.
     requantized, added
         Lanes that became an activation, and of those the ones with a residual added.
     looked_up, table_words
@@ -52,6 +55,7 @@ class Events:
     window_products: int = 0
     window_sums: int = 0
     window_maxima: int = 0
+    line_words: int = 0
     requantized: int = 0
     added: int = 0
     looked_up: int = 0
@@ -118,8 +122,14 @@ def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
     if mode is Mode.ARRAY:
         found["sum_reads"] += rows
     else:
-        reads += _words_read(_shape(work), 1, taps)
-        found[_LANES[mode]] += lanes * taps
+        windows = rows
+        if work["lines"]:
+            windows = work["slots"]
+            reads += _words_read(_raster(work), 1, 1)
+            found["line_words"] += windows * (LINE_KERNEL - 1)
+        else:
+            reads += _words_read(_shape(work), 1, taps)
+        found[_LANES[mode]] += windows * config.cols * taps
     _access(found, reads=reads, writes=rows)
     found["requantized"] += lanes
     found["added"] += lanes * work["residual"]
@@ -149,6 +159,14 @@ def _shape(work: Mapping[str, int]) -> tuple[_Axis, _Axis]:
     rows = (work["y"], work["out_height"], work["stride_h"], work["kernel_h"], work["dilation_h"], work["height"])
     columns = (work["x"], work["out_width"], work["stride_w"], work["kernel_w"], work["dilation_w"], work["width"])
     return rows, columns
+
+
+def _raster(work: Mapping[str, int]) -> tuple[_Axis, _Axis]:
+    """The shape of a region that goes through the line buffer: a kernel of one tap."""
+    return (
+        (work["y"], work["region_height"], 1, 1, 1, work["height"]),
+        (work["x"], work["region_width"], 1, 1, 1, work["width"]),
+    )
 
 
 @lru_cache(maxsize=4096)

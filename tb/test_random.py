@@ -21,6 +21,7 @@ LEAST = 20
 REACHED = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "full_queues", "half_waits", "serials", "drops",
     "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties", "yields", "overdrafts",
+    "line_computes",
 )  # fmt: skip
 
 

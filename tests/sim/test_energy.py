@@ -18,6 +18,7 @@ PARTS = {
     "window_products": "window",
     "window_sums": "window",
     "window_maxima": "window",
+    "line_words": "window",
     "requantized": "post",
     "added": "post",
     "looked_up": "post",

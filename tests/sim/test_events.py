@@ -54,6 +54,10 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         seen[mode.name] += words.size
         seen["undrained"] += len(sums)
 
+    def unfinished(windows: NDArray[np.int8], _path: object, work: dict[str, int]) -> None:
+        seen["slots"] += work["region_height"] * work["region_width"]
+        seen[Mode(work["mode"]).name] += (work["region_height"] * work["region_width"] - len(windows)) * windows[0].size
+
     def row(out: NDArray[np.int8], *_: object, **__: object) -> None:
         seen["requantized"] += out.size
         seen["rows"] += len(out)
@@ -62,6 +66,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     listen(Scratchpad, "write", lambda _none, _pad, addresses, _words: seen.update(writes=addresses.size))
     listen(Scratchpad, "frame", frame)
     listen(sim.datapath.Datapath, "_words", padding)
+    listen(sim.datapath.Datapath, "_line_words", unfinished)
     listen(sim.datapath.Datapath, "_array", lambda _none, _path, work: seen.update(new=work["first"] * work["pixels"]))
     listen(sim.datapath, "array_sums", product)
     listen(sim.datapath, "reduce_windows", window)
@@ -94,6 +99,7 @@ def test_events_are_those_of_the_data(seed: int, moved: Counter[str]) -> None:
     assert (events.window_products, events.window_sums, events.window_maxima) == (
         moved["DEPTHWISE"], moved["SUM"], moved["MAX"],
     )  # fmt: skip
+    assert events.line_words == 2 * moved["slots"]
     assert (events.requantized, events.added) == (moved["requantized"], moved["added"])
     assert (events.looked_up, events.table_words) == (moved["looked_up"], moved["table_words"])
     bursts = sum(burst.beats for burst in run.transactions) * drawn.config.bus_bytes
