@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _QUEUES = (Queue.ARRAY, Queue.POST, Queue.WEIGHTS, Queue.READ)
 
 
-def rows(paths: Sequence[str], machine: str) -> Iterator[str]:
+def rows(paths: Sequence[str], machine: str, settings: Sequence[str]) -> Iterator[str]:
     """Lines of Markdown: two tables, a row for each network, then one for each network and queue."""
     waits: list[str] = []
     yield "| network | multiplications | cycles | utilization | read bursts | write bursts | compile s | cycles s |"
     yield "|---|---|---|---|---|---|---|---|"
     for path in paths:
-        graph, config = read(path), configured(machine, [])
+        graph, config = read(path), configured(machine, settings)
         started = process_time()
         compiled = compile_graph(graph, config)
         compiling, started = process_time() - started, process_time()
@@ -50,9 +50,10 @@ def rows(paths: Sequence[str], machine: str) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print the tables for the model files named after a configuration."""
-    machine, *paths = sys.argv[1:]
-    for row in rows(paths, machine):
+    """Print the tables for the model files named after a configuration; ``field=value`` among them changes it."""
+    machine, *rest = sys.argv[1:]
+    settings = [one for one in rest if "=" in one]
+    for row in rows([one for one in rest if one not in settings], machine, settings):
         sys.stdout.write(f"{row}\n")
         sys.stdout.flush()
     return 0
