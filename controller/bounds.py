@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from controller.rebind import rebound
 from sim.machine import Machine
 from spec.isa import TensorClass
-from spec.program import assemble
 from spec.registers import Policy
 
 if TYPE_CHECKING:
     from controller.compiler import Compiled
+    from sim.machine import Run
     from spec.memory import Memory
 
-_LARGEST_BANK = 1 << 20
-_MOST_VIRTUAL_PAGES = 1 << 16
+#: The largest machine that the rules of `Config` allow.
+_LARGEST_BANK, _MOST_VIRTUAL_PAGES = 1 << 20, 1 << 16
 
 
 def compute_cycles(compiled: Compiled) -> int:
@@ -45,22 +46,22 @@ def _cycles(memory: Memory, read: int, write: int) -> int:
     return read + write
 
 
-def infinite_scratchpad_cycles(compiled: Compiled) -> int | None:
-    """Golden cycles of the same program with as many frames as pages; None where no configuration has so many."""
-    config = compiled.config
-    bank = config.bank_bytes
-    while config.banks * bank < compiled.placement.total * config.page_bytes:
-        bank *= 2
-    if bank > _LARGEST_BANK:
-        return None
-    frames = config.banks * bank // config.page_bytes
-    if frames > _MOST_VIRTUAL_PAGES:
-        return None
-    larger = replace(config, bank_bytes=bank, virtual_pages=max(config.virtual_pages, frames))
-    program = assemble(larger, list(compiled.instructions))
-    # Nothing ever makes room, so that all policies but `none`, which forgets, are the same.
-    run = Machine(larger).run(program, compiled.image.copy(), compute_outputs=False, policy=Policy.LRU)
-    return run.cycles
+def infinite_scratchpad(compiled: Compiled) -> Run | None:
+    """A golden run of the same commands where nothing is ever evicted, so that every byte moves once at most.
+
+    The banks are as large as they may be, so is the space of virtual pages, where tensors are bound whole, and data
+    stay until they are dead. None if pages are evicted even so: then there is no machine that shows the bound.
+
+    Pages lie in other banks there, and a port may be busier for it. So the run bounds those of the machine itself only
+    together with them: a larger scratchpad can always be used as the smaller one is.
+    """
+    larger = replace(compiled.config, bank_bytes=_LARGEST_BANK, virtual_pages=_MOST_VIRTUAL_PAGES)
+    # Nothing makes room, so that all policies but `none`, which forgets, are the same.
+    run = Machine(larger).run(
+        rebound(compiled, larger), compiled.image, policy=Policy.LRU, address=compiled.program_address,
+        compute_outputs=False,
+    )  # fmt: skip
+    return None if run.cycles is None or run.counters["EVICTIONS"] else run
 
 
 def no_management_cycles(compiled: Compiled) -> int | None:

@@ -1,4 +1,4 @@
-"""The command line: `pinfold run`, `compile`, `verilog`, `configs`, `zoo`, and the planners' commands."""
+"""The command line: `pinfold run`, `compare`, `compile`, `verilog`, `configs`, `zoo`, and the planners' commands."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from controller.compare_command import compare_command
 from controller.compiler import Compiled, compile_graph
 from controller.configuration import configured
 from controller.delivery import delivery
@@ -72,6 +73,7 @@ Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE"
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON.")]
 
+app.command(name="compare")(compare_command)
 app.command(name="pack")(pack_command)
 app.command(name="papers")(papers_command)
 app.command(name="plan")(plan_command)

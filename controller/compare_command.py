@@ -1,0 +1,86 @@
+"""`pinfold compare`: networks on machines under policies, side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from controller.compare import Comparison, compare
+from controller.comparison_picture import comparison_picture
+from controller.comparison_table import comparison_table
+from controller.compiler import compile_graph
+from controller.configuration import configured
+from controller.display import display
+from controller.files import write_whole
+from controller.read import read
+from controller.refusal import ModelError
+from sim.energy import load_table
+from spec.registers import Policy
+
+#: Columns of a table that goes to no terminal.
+_WIDTH = 140
+Models = Annotated[list[Path], typer.Argument(metavar="MODEL.onnx...", help="Quantized networks in QDQ form.")]
+Policies = Annotated[str | None, typer.Option("--policies", metavar="A,B,C", help="All if left out.")]
+Machines = Annotated[str, typer.Option("--configs", metavar="A,B", help="Named machines or .toml files.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A field of every machine.")]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the cycles.")]
+Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the figures as JSON.")]
+
+
+def compare_command(
+    models: Models,
+    policies: Policies = None,
+    configs: Machines = "default",
+    settings: Settings = None,
+    json_file: Json = None,
+    plot: Plot = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Cycles, DRAM bytes and energy of each policy, by the golden model, beside the bounds."""
+    chosen = _policies(policies)
+    machines = [configured(name, settings or []) for name in configs.split(",")]
+    table = load_table()
+    found: list[Comparison] = []
+    with display(quiet=quiet) as shown:
+        for model in models:
+            graph = read(model)
+            for machine in machines:
+                shown.say(f"{graph.name} on {machine.name}: compiling")
+                try:
+                    compiled = compile_graph(graph, machine)
+                except ModelError as error:
+                    raise ModelError(f"{model}: {error}") from None
+                found.append(compare(str(model), compiled, chosen, table, shown.say))
+    if plot is not None:
+        write_whole(plot, comparison_picture(found))
+    text = json.dumps([one.data() for one in found], indent=2) + "\n"
+    if json_file == "-":
+        sys.stdout.write(text)
+    elif json_file is not None:
+        write_whole(Path(json_file), text.encode())
+    if not quiet and json_file != "-":
+        console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+        for one in found:
+            console.print(comparison_table(one))
+
+
+def _policies(names: str | None) -> list[Policy]:
+    """The policies of a list of names.
+
+    Raises
+    ------
+    ModelError
+        If there is no such policy.
+    """
+    if names is None:
+        return list(Policy)
+    for name in names.split(","):
+        if name.upper() not in Policy.__members__:
+            known = ", ".join(one.name.lower() for one in Policy)
+            raise ModelError(f"policy must be one of {known}, not '{name}'")
+    return [Policy[name.upper()] for name in names.split(",")]
