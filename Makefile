@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak fuzz byte results papers docs clean
+.PHONY: help setup test sim lint soak fuzz mutants byte results papers docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -30,6 +30,9 @@ soak: setup ## N random cases of every soak test, from SEED
 fuzz: N = 2000
 fuzz: setup ## N damaged files of every kind, from SEED: models, programs, inputs, configurations
 	$(PYTEST) -m fuzz tests
+
+mutants: setup ## break every rule of the hardware and every term of the timing, one at a time; programs must notice
+	.venv/bin/python -m tb.mutants
 
 byte: setup ## follow one activation from the ONNX tensor to the output
 	.venv/bin/python -m controller.byte docs/data/digits.onnx docs/one-byte.md

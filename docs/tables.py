@@ -136,8 +136,8 @@ def _steps() -> str:
 
 def _formulas() -> str:
     parts = (
-        timing.sums_latency, timing.weights_load, timing.ArrayTime, timing.array_time, timing.region,
-        timing.slot_cycles, timing.post_time,
+        timing.sums_latency, timing.weights_load, timing.ArrayTime, timing.array_time, timing.lookup_words,
+        timing.region, timing.slot_cycles, timing.post_time,
     )  # fmt: skip
     return "```python\n" + "\n\n\n".join(inspect.getsource(part).rstrip() for part in parts) + "\n```"
 
@@ -232,6 +232,17 @@ def _targets() -> str:
     return _table(["command", "does"], ([f"`make {name}`", text] for name, text in said))
 
 
+def _mutants(kind: str) -> str:
+    """What noticed each mutant, as tb.mutants has kept it."""
+    rows = json.loads((ROOT / "docs/data/mutants.json").read_text())[kind]
+    if kind == "model":
+        return _table(["larger by one", "noticed by"], ([f"`{row['term']}`", row["noticed"]] for row in rows))
+    return _table(
+        ["dropped", "in", "noticed by"],
+        ([row["rule"], f"`{row['file']}`", row["noticed"] or f"nothing: {row['proof']}"] for row in rows),
+    )
+
+
 def _digits() -> str:
     """What RTL and golden model showed of the digits network, as docs.results has kept it."""
     rows = json.loads((ROOT / "docs/data/digits.json").read_text())
@@ -267,6 +278,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "targets": _targets,
     "digits": _digits,
     "energy": _energy,
+    "mutants.model": partial(_mutants, "model"),
+    "mutants.hardware": partial(_mutants, "hardware"),
     **_papers(),
     **{f"word.{word.name}": word.table for word in (isa.HEADER, *isa.WORDS.values())},
     **{

@@ -226,7 +226,8 @@ def run(
     ran = tuple(case.get("name", "") for case in cases if case.find("skipped") is None)
     if failed := [(case, part) for case in cases for part in case if part.tag in {"failure", "error"}]:
         head = f"{len(failed)} of {len(ran)} benches failed, seed {seed}, {folder / 'log'}"
-        why = [line for line in ended.stdout.splitlines() if re.match(r"(\[\d+\] )?%Error", line)]
+        # What a failed assertion says stands before it on its line.
+        why = [line for line in ended.stdout.splitlines() if "%Error" in line]
         why += [f"{case.get('name')}: {_last(part.text or part.get('message', ''), 25)}" for case, part in failed[:3]]
         raise BenchError("\n".join([head, *why]))
     if not ran or expected not in (None, len(ran)):
