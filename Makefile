@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak fuzz mutants byte results papers docs clean
+.PHONY: help setup test sim lint soak fuzz mutants byte results papers policies docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -42,6 +42,9 @@ results: setup ## the digits network on every machine and memory, RTL and golden
 
 papers: setup ## the papers' tables beside ours, for docs/papers.md
 	.venv/bin/pinfold papers -o docs/data && .venv/bin/python -m docs.charts && .venv/bin/python -m docs.tables
+
+policies: setup ## every policy on five networks, sizes of scratchpad and buses, golden model; goes on where it was interrupted
+	.venv/bin/python -m docs.grid && .venv/bin/python -m docs.tables
 
 docs: setup ## the tables of the manual, made from the sources
 	.venv/bin/python -m docs.tables

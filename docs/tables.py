@@ -257,6 +257,26 @@ def _digits() -> str:
     )  # fmt: skip
 
 
+def _policies() -> str:
+    """Every network, size and bus that `make policies` has kept: speed-ups over ``none``, and the bound."""
+    lines = (ROOT / "docs/data/policies.jsonl").read_text().splitlines()[1:]
+    measured = [json.loads(line) for line in lines]
+    names = [name for name in measured[0]["policies"] if name != "none"]
+    head = ["network", "KiB", "bus B", "cycles under `none`", "infinite", *(f"`{name}`" for name in names),
+            "gap closed by `directed`", "energy of `directed`"]  # fmt: skip
+    found: list[list[object]] = []
+    for row in measured:
+        none, directed = row["policies"]["none"], row["policies"]["directed"]
+        found.append([
+            row["network"], row["kib"], row["bus"], f"{none['cycles']:,}",
+            f"{none['cycles'] / row['infinite']['cycles']:.2f}" if row["infinite"] else "",
+            *(f"{none['cycles'] / row['policies'][name]['cycles']:.2f}" for name in names),
+            "" if directed["gap_closed"] is None else f"{100 * directed['gap_closed']:.0f} %",
+            f"{100 * (directed['energy_pj'] / none['energy_pj'] - 1):+.0f} %",
+        ])  # fmt: skip
+    return _table(head, found)
+
+
 def _papers() -> dict[str, Callable[[], str]]:
     """Tables that `pinfold papers` has kept."""
     kept = [json.loads(path.read_text())["tables"] for path in sorted((ROOT / "docs/data").glob("papers-*.json"))]
@@ -264,6 +284,7 @@ def _papers() -> dict[str, Callable[[], str]]:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "policies-measured": _policies,
     "registers": _registers,
     "errors": _errors,
     "constants": _constants,

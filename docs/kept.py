@@ -1,0 +1,65 @@
+"""Measurements that are kept line by line, so that a run that was interrupted goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(__file__).parent / "data"
+
+
+def sources(packages: Iterable[str]) -> str:
+    """A digest of everything in packages that a measurement may depend on."""
+    found = hashlib.sha256()
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*")):
+            if path.suffix in {".py", ".toml", ".sv"}:
+                found.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+class Kept:
+    """Measurements by key, in a file of a JSON line each; those of other sources are measured anew.
+
+    Parameters
+    ----------
+    file
+        Its name in docs/data.
+    digest
+        See `sources`; the first line holds that of the last run.
+    """
+
+    def __init__(self, file: str, digest: str) -> None:
+        self._path = DATA / file
+        self._head = {"sources": digest}
+        lines = self.lines() if self._path.exists() else []
+        self._rows: dict[str, dict[str, Any]] = {}
+        if lines and lines[0] == self._head:
+            self._rows = {row["key"]: row for row in lines[1:]}
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What the file holds, its head first."""
+        return [json.loads(line) for line in self._path.read_text().splitlines()]
+
+    def __contains__(self, key: str) -> bool:
+        """Whether it has been measured."""
+        return key in self._rows
+
+    def keep(self, key: str, row: dict[str, Any], order: Iterable[str]) -> None:
+        """Add a measurement and write the file anew, in an order of keys."""
+        self._rows[key] = {"key": key, **row}
+        rows = [self._head, *(self._rows[one] for one in order if one in self._rows)]
+        part = self._path.with_suffix(".part")
+        part.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        part.rename(self._path)
+
+
+def rows(file: str) -> list[dict[str, Any]]:
+    """The measurements of a file in docs/data, without its head."""
+    return [json.loads(line) for line in (DATA / file).read_text().splitlines()[1:]]
