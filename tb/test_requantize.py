@@ -23,8 +23,8 @@ LANES = 8
 CONFIG = CONFIGS["tiny"]
 CLAMP_FIELDS = [f for f in CLAMP.fields if f.name != "opcode"]
 SCALE_FIELDS = [f for f in SCALE.fields if f.name != "opcode"]
-#: A row's way outside the lane: the read, two stages of the window reduction, the look-up, the write into the bank.
-AROUND = READ_LATENCY + 2 + 1 + 1
+#: A row's way outside the lane: the read, four stages of the window reduction, the look-up, the write into the bank.
+AROUND = READ_LATENCY + 4 + 1 + 1
 
 
 class Lanes(wiring.Component):
