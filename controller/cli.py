@@ -51,6 +51,7 @@ _INPUTS = (
     "An array 'labels' may hold their classes."
 )
 _ENERGY = "Picojoules of each event, in the form of sim/energy.toml, which is taken if left out."
+_TRACE = "Write every command and burst as a Chrome trace; beside it, as .svg, the pages of the scratchpad over time."
 _BATCH = "Images of one inference, where the model leaves that open; 1 if left out."
 _INFERENCES = (
     "Random inputs: how many inferences, each from the next seed; 1 if left out. --inputs: only the first so many."
@@ -96,13 +97,15 @@ def run(
     batch: Annotated[int | None, typer.Option(min=1, help=_BATCH)] = None,
     inferences: Annotated[int | None, typer.Option(min=1, help=_INFERENCES)] = None,
     json_file: Json = None,
-    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every command and burst.")] = None,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help=_TRACE)] = None,
     energy: Annotated[Path | None, typer.Option(metavar="FILE.toml", help=_ENERGY)] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a network and check it: against onnxruntime, and the RTL against the golden model."""
     if inputs is not None and seed is not None:
         raise ModelError("--inputs and --seed must not both be given")
+    if trace is not None and trace.suffix == ".svg":
+        raise ModelError(f"{trace}: --trace must not name an .svg file, which is the picture beside it")
     if policy.upper() not in Policy.__members__:
         names = ", ".join(name.lower() for name in Policy.__members__)
         raise ModelError(f"policy must be one of {names}, not '{policy}'")
@@ -122,13 +125,15 @@ def run(
             given, labels = split_inputs(compiled.graph, arrays, inferences)
         found = infer(
             compiled, given, Reference(model), golden=engine is not Engine.rtl, runner=on_rtl, display=shown,
-            policy=Policy[policy.upper()],
+            policy=Policy[policy.upper()], lives=trace is not None,
         )
         result = Result(str(model), compiled, policy, engine.value, seed, found, labels, seconds, peak, costs)
         shown.say("bounds")
         data = result.data()
     if trace is not None:
         write_whole(trace, result.trace().encode())
+        if (picture := result.occupancy()) is not None:
+            write_whole(trace.with_suffix(".svg"), picture)
     _write_json(json_file, data)
     if not quiet and json_file != "-":
         if is_tabular(data):

@@ -87,13 +87,14 @@ class Inference:
 
 def infer(
     compiled: Compiled, inputs: Sequence[Floats], reference: Reference, *, golden: bool, runner: Runner | None,
-    display: Display, policy: Policy = Policy.NONE,
+    display: Display, policy: Policy = Policy.NONE, lives: bool = False,
 ) -> list[Inference]:  # fmt: skip
     """Run inferences: on the golden model, if asked for, then on the RTL, if there is a runner.
 
     Each engine runs them one after the other without a reset, so that a policy that learns is cold in the first only.
     The outputs are compared with the integers of the graph and with onnxruntime; that is a check only where every
     operator is exact, and where onnxruntime is on this processor.
+    With ``lives`` the golden model's first trace has them.
     """
     first: list[Trace | None] = [None] * len(inputs)
     second: list[Trace | None] = [None] * len(inputs)
@@ -101,7 +102,7 @@ def infer(
         machine = Machine(compiled.config)
         for index, one in enumerate(inputs):
             display.say(f"golden model, inference {index + 1} of {len(inputs)}")
-            first[index] = run_golden(compiled, one, policy=policy, machine=machine)
+            first[index] = run_golden(compiled, one, policy=policy, machine=machine, lives=lives and index == 0)
     if runner:
         cycles = [None if trace is None else trace.cycles for trace in first]
         short = golden and sum(one or 0 for one in cycles) < _SHORT

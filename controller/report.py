@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, infinite_scratchpad, memory_cycles, no_management_cycles
+from controller.chrome import chrome_trace
 from controller.inference import inexact
+from controller.occupancy_picture import occupancy_picture
 from controller.run import Agreement
 from controller.traffic import traffic
 from controller.usage import sentence, usage
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from controller.inference import Inference
     from controller.run import Difference, Trace
     from sim.machine import Run
+    from sim.occupancy import Life
 
 _ENGINES = ("onnxruntime", "golden", "rtl")
 _CHECKS = ("outputs", "cycles", "commands", "transactions")
@@ -44,12 +47,22 @@ class Result:
         """Checks that failed, inference after inference."""
         return [one for inference in self.inferences for one in inference.differences]
 
+    def lives(self) -> Sequence[Life]:
+        """When which page lay in which frame in the first inference; empty where the golden model was not asked."""
+        golden = self.inferences[0].golden
+        return golden.lives if golden else ()
+
     def trace(self) -> str:
-        """Every command and burst of the first inference, a line each."""
-        ran = self.inferences[0].ran
-        lines = [f"command {one.queue.name} {one.index} {one.start} {one.finish}" for one in ran.commands]
-        lines += [f"burst {one.cycle} {one.kind} {one.address:#010x} {one.beats}" for one in ran.transactions]
-        return "\n".join(lines) + "\n"
+        """Every command and burst of the first inference, as a Chrome trace."""
+        return chrome_trace(self.compiled, self.inferences[0].ran, self.lives())
+
+    def occupancy(self) -> bytes | None:
+        """The pages of the first inference, as SVG; None where the golden model did not run."""
+        golden, graph = self.inferences[0].golden, self.compiled.graph
+        if golden is None:
+            return None
+        title = f"{graph.name} on {self.compiled.config.name} under {self.policy}: pages"
+        return occupancy_picture(self.compiled.config, golden.cycles, golden.lives, title)
 
     def data(self) -> dict[str, Any]:
         """The keys of `run --json`: single figures are the first inference's, checks and seconds are of all."""

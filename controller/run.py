@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from controller.inputs import Floats
     from controller.rtl import Runner
     from sim.events import Events
+    from sim.occupancy import Life
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Trace:
         What building took; 0 where nothing is built.
     activity
         What the golden model counted; None of the RTL.
+    lives
+        The life of every page in its frame, if the golden model was asked for them.
     """
 
     cycles: int
@@ -76,6 +79,7 @@ class Trace:
     build_seconds: float = 0.0
     build_peak_bytes: int = 0
     activity: Activity | None = None
+    lives: Sequence[Life] = ()
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,12 @@ class Agreement:
 
 
 def run_golden(
-    compiled: Compiled, inputs: Floats, *, policy: Policy = Policy.NONE, machine: Machine | None = None
-) -> Trace:
+    compiled: Compiled, inputs: Floats, *, policy: Policy = Policy.NONE, machine: Machine | None = None,
+    lives: bool = False,
+) -> Trace:  # fmt: skip
     """One inference on the golden model; on a `machine` that has run others before, if one is given.
+
+    With ``lives`` the trace says when which page lay in which frame.
 
     Raises
     ------
@@ -106,7 +113,7 @@ def run_golden(
     started = perf_counter()
     dram = compiled.load(quantize_inputs(compiled.graph, inputs))
     machine = machine or Machine(compiled.config)
-    run = machine.run(compiled.program, dram, policy=policy, address=compiled.program_address)
+    run = machine.run(compiled.program, dram, policy=policy, address=compiled.program_address, lives=lives)
     if run.cycles is None:
         where = f"{run.error.name} at {run.error_address:#x}"
         raise CheckError(f"{compiled.graph.name}: the golden model stops with {where}")
@@ -114,6 +121,7 @@ def run_golden(
     return Trace(
         cycles=run.cycles, commands=run.commands, transactions=run.transactions, outputs=_outputs(compiled, dram),
         seconds=seconds, peak_bytes=peak_bytes(), activity=Activity(run.counters, count_events(compiled.config, run)),
+        lives=run.lives,
     )  # fmt: skip
 
 

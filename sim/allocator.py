@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from sim.hazards import Hazards
     from sim.history import History
+    from sim.occupancy import Occupancy
     from sim.steps import Steps
     from spec.config import Config
 
@@ -36,6 +37,7 @@ class Allocator:
 
     ``steps`` takes what the controller does and how long; ``hazards`` is asked whom a fill or a write-back waits for;
     ``history`` is what ``eager`` has learned in earlier runs. ``now`` is the number of the current COMPUTE.
+    ``occupancy`` is told where pages come and go, if anybody wants to know.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Allocator:
     ) -> None:
         self.config, self.policy, self.steps, self.hazards = config, policy, steps, hazards
         self.history, self.data_base = history, data_base
+        self.occupancy: Occupancy | None = None
         self.slots = [Slot() for _ in range(config.slots)]
         self.directory = [Page() for _ in range(config.virtual_pages)]
         self.eviction = Eviction(policy, steps, self.slots, self.directory)
@@ -196,6 +199,8 @@ class Allocator:
         self.table[s.window + p] = frame
         s.low, s.high, s.resident = min(s.low, p), max(s.high, p + 1), s.resident + 1
         self.held[group_of(s.tensor_class)] += 1
+        if self.occupancy:
+            self.occupancy.mapped(frame, s.tensor_class)
 
     def address(self, slot: int, p: int) -> int:
         """Byte address in DRAM of page ``p`` of ``slot``."""
@@ -235,6 +240,8 @@ class Allocator:
         steps.push(place)
         hazards.writes(frame, Queue.PLACE, count)
         hazards.takes_port("write", bank, Queue.PLACE, count)
+        if self.occupancy:
+            self.occupancy.filled(frame)
         self.fills += 1
         self.filled[self.slots[slot].tensor_class] += 1
         steps.spent += timing.FILLED
@@ -253,6 +260,8 @@ class Allocator:
         page.present = False
         self.table[s.window + p] = -1
         self.held[group_of(s.tensor_class)] -= 1
+        if self.occupancy:
+            self.occupancy.lost(page.frame)
 
     def _allocate(self, slot: int, protect: Callable[[], set[int]]) -> int:
         """A frame for a page of ``slot``: a free one, else a victim's. A full group takes its own pages first."""

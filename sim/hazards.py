@@ -54,6 +54,10 @@ class Hazards:
         for queue, count in self._readers[frame].items():
             meet(waits, queue, count)
 
+    def users(self, frame: int) -> list[tuple[int, int]]:
+        """The last writer of ``frame`` and its readers since, each a queue and a count that completes it."""
+        return [self._writer[frame], *self._readers[frame].items()]
+
     def reads(self, frame: int, queue: Queue, count: int) -> None:
         """The command that completes ``queue`` to ``count`` reads ``frame``."""
         self._readers[frame][queue] = count

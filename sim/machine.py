@@ -14,6 +14,7 @@ from sim.datapath import Datapath, State
 from sim.errors import MachineError
 from sim.frontend import FrontEnd
 from sim.history import History
+from sim.occupancy import Life, Occupancy
 from sim.schedule import schedule
 from spec.errors import Error
 from spec.isa import Queue, TensorClass
@@ -61,6 +62,8 @@ class Run:
         pages were all protected. "guesses", "novelties", "repeats": see History.
     filled, written
         Pages fetched and written back, by the tensor's class.
+    lives
+        The life of every page in its frame, in the order in which they were given up; empty if they are not wanted.
     """
 
     cycles: int | None
@@ -74,6 +77,7 @@ class Run:
     reached: dict[str, int]
     filled: dict[TensorClass, int]
     written: dict[TensorClass, int]
+    lives: list[Life]
 
 
 @contextmanager
@@ -125,6 +129,7 @@ class Machine:
         compute_outputs: bool = True,
         lazily: bool = False,
         careful: bool = False,
+        lives: bool = False,
     ) -> Run:
         """Run a program.
 
@@ -148,6 +153,8 @@ class Machine:
             Resolve ``flat`` as the other profiles are; the result is the same.
         careful
             Check the controller's tables after every COMPUTE.
+        lives
+            Note when which page lay in which frame.
         """
         length = int.from_bytes(program[12:16], "little") if length is None else length
         bytes_of_dram = np.frombuffer(dram, dtype=np.uint8) if isinstance(dram, bytearray) else dram
@@ -166,6 +173,8 @@ class Machine:
             execute=check_and_execute if careful else datapath.execute,
         )  # fmt: skip
         self._state.scratchpad.table = front.allocator.table
+        if lives:
+            front.allocator.occupancy = Occupancy(front.steps, front.hazards)
         error, error_address = Error.NONE, 0
         with _uncollected():
             try:
@@ -191,9 +200,10 @@ class Machine:
         if error:
             return Run(cycles=None, commands=[], transactions=[], counters=counters, error=error,
                        error_address=error_address, steps=steps, full={}, reached=dict(allocator.reached),
-                       filled=filled,
-                       written=written)  # fmt: skip
+                       filled=filled, written=written, lives=[])  # fmt: skip
         times = schedule(self.config, self.memory, steps, address=address, length=length, lazily=lazily)
+        occupancy = allocator.occupancy
+        lives = list(occupancy.lives(steps, times)) if occupancy else []
         bursts = {"READ_BURSTS": "R", "WRITE_BURSTS": "W", "FETCH_BURSTS": "P"}
         kinds = [t.kind for t in times.transactions]
         counters = {
@@ -204,5 +214,4 @@ class Machine:
         }
         return Run(cycles=times.cycles, commands=times.commands, transactions=times.transactions, counters=counters,
                    error=error, error_address=0, steps=steps, full=times.full, reached=dict(allocator.reached),
-                   filled=filled,
-                   written=written)  # fmt: skip
+                   filled=filled, written=written, lives=lives)  # fmt: skip

@@ -36,6 +36,8 @@ class Schedule(NamedTuple):
         ``QUEUE_CAUSE``: cycles of each queue charged to each cause; those of a queue add up to ``cycles``.
     full
         For each queue, commands that waited for room in it.
+    pushes
+        For each queue, the cycles in which its commands were pushed.
     """
 
     cycles: int
@@ -43,6 +45,7 @@ class Schedule(NamedTuple):
     transactions: list[Transaction]
     counters: dict[str, int]
     full: dict[str, int]
+    pushes: list[list[int]]
 
 
 def schedule(
@@ -127,4 +130,4 @@ def _result(engines: Engines, fetch: Fetch, cycles: int) -> Schedule:
         full[queue.name] = line.full
     transactions = engines.transactions + fetch.transactions
     transactions.sort(key=lambda t: t.cycle * len(_KINDS) + _KINDS[t.kind])
-    return Schedule(cycles, commands, transactions, counters, full)
+    return Schedule(cycles, commands, transactions, counters, full, [line.pushes for line in engines.queues])

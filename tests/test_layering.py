@@ -73,6 +73,7 @@ ONLY_SIM = {
     "machine": "the whole, program in, events out; the system benches compare it with the core",
     "memory": "its counterpart is tb/memory.sv, whose bench quotes the same rules",
     "energy": "a count of events times a table; hardware has no such unit",
+    "occupancy": "a record for people, told by sim.allocator; hardware keeps none",
     "events": "a count over the record of a run; hardware has counters of its own",
     "errors": "hardware's refusals are codes in a register; here they are an exception",
     "steps": "the record of the front end's decisions, which the schedule reads",

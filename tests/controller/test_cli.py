@@ -23,14 +23,13 @@ from controller.zoo import ZOO
 from sim.energy import TABLE
 from sim.machine import Machine
 from spec.config import CONFIGS, Config
+from spec.registers import Policy
 from tb.build import BenchError, BuildError
 from tests.controller.models import QdqModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from spec.registers import Policy
 
 KEYS = {
     "model", "config", "config_hash", "policy", "engine", "seed", "macs", "cycles", "utilization", "dram", "match",
@@ -107,16 +106,30 @@ def test_inputs_are_cut_into_inferences(
     assert len(data["inferences"]) == inferences
 
 
-def test_a_trace_has_a_line_for_each_command_and_burst(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
-    """As many bursts as the result counts, program and data."""
-    file = tmp_path / "trace.txt"
-    _, out, _ = pinfold("run", model, "--config", "board", "--set", "memory=ddr4", "--trace", file, "--json", "-")
-    data = json.loads(out)["dram"]
-    lines = file.read_text().splitlines()
-    bursts = [line.split()[2] for line in lines if line.startswith("burst")]
-    assert bursts.count("R") == data["read_bursts"]
-    assert bursts.count("W") == data["write_bursts"]
-    assert any(line.startswith("command ARRAY 0 ") for line in lines)
+def test_a_trace_has_every_command_and_burst(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """Each command once, when it started and for as long as it took; each burst once; a picture beside it."""
+    file = tmp_path / "trace.json"
+    status, _, _ = pinfold("run", model, "--config", "tiny", "--policy", "lru", "--trace", file)
+    assert status == 0
+    events = json.loads(file.read_text())["traceEvents"]
+    compiled = compile_graph(read(model), CONFIGS["tiny"])
+    ran = run_golden(compiled, random_inputs(compiled.graph, 1), policy=Policy.LRU)
+    whole = [one for one in events if one["ph"] == "X"]
+    commands = [(one["tid"], one["args"]["index"], one["ts"], one["dur"]) for one in whole if one["pid"] == 1]
+    assert sorted(commands) == sorted((int(c.queue), c.index, c.start, c.finish - c.start + 1) for c in ran.commands)
+    bursts = [(one["ts"], one["name"], one["dur"]) for one in whole if one["pid"] == 2]
+    assert sorted(bursts) == sorted((t.cycle, f"{t.address:#010x}", t.beats) for t in ran.transactions)
+    picture = file.with_suffix(".svg").read_text()
+    assert picture.startswith("<svg ")
+    assert picture.endswith("</svg>\n")
+    assert {one.name for one in tmp_path.iterdir()} >= {"trace.json", "trace.svg"}
+
+
+def test_a_trace_is_no_svg(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """The picture would take its place."""
+    status, _, err = pinfold("run", model, "--config", "tiny", "--trace", tmp_path / "trace.svg")
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert not (tmp_path / "trace.svg").exists()
 
 
 def test_compile_writes_program_constants_and_listing(pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
