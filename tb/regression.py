@@ -1,7 +1,8 @@
 """Random programs on model and RTL: what they reach, and the first that differs, with the line that repeats it.
 
 ``python -m tb.regression MACHINE COMPUTES SEED...`` runs the programs of these seeds one after the other, with a reset
-before the first only, and says whether they agree; ``--stall`` before it holds every channel back at random.
+before the first only, and says whether they agree; the last has about so many COMPUTEs, those before it their usual
+length. ``--stall`` before it holds every channel back at random.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Draw:
     seed
         Draws program and memory; profiles and policies take turns.
     computes
-        About so many COMPUTEs. A smaller number gives a prefix of the same program.
+        About so many COMPUTEs. A smaller number gives a prefix of the same program; 0 the usual length.
     reset
         Whether a reset comes before it.
     stall
@@ -54,7 +55,7 @@ class Draw:
     """
 
     seed: int
-    computes: int = COMPUTES
+    computes: int = 0
     reset: bool = True
     stall: bool = False
 
@@ -62,6 +63,11 @@ class Draw:
     def policy(self) -> Policy:
         """Who gives up a page; each policy meets each profile."""
         return Policy((self.seed + self.seed // len(Policy)) % len(Policy))
+
+    @property
+    def length(self) -> int:
+        """COMPUTEs, about; usually twice as many under ``eager``, where operators must come back to a tensor."""
+        return self.computes or COMPUTES * (1 + (self.policy is Policy.EAGER))
 
 
 @dataclass(kw_only=True)
@@ -136,7 +142,7 @@ def regress(machine: str, drawn: Sequence[Draw]) -> Report:
     line = " ".join(str(draw.seed) for draw in least)
     report.failure = (
         f"machine {machine}: {mismatch(machine, least) or 'not repeatable'}\n"
-        f"repeat: .venv/bin/python -m tb.regression {'--stall ' * first.stall}{machine} {least[-1].computes} {line}"
+        f"repeat: .venv/bin/python -m tb.regression {'--stall ' * first.stall}{machine} {least[-1].length} {line}"
     )
     return report
 
@@ -170,7 +176,7 @@ def _expected(config: Config, drawn: Sequence[Draw]) -> list[tuple[Job, Run, byt
     # Scratchpad and sums keep their bytes from program to program, through resets too.
     model, out = Machine(config), []
     for draw in drawn:
-        made = sample(config, draw.seed, computes=draw.computes)
+        made = sample(config, draw.seed, computes=draw.length)
         job = agreement.job(
             made, memory(draw.seed, PROFILES[draw.seed % len(PROFILES)]), policy=draw.policy, reset=draw.reset,
             limit=LIMIT, stall_seed=draw.seed + 1 if draw.stall else None,
@@ -199,7 +205,7 @@ def _first(machine: str, drawn: Sequence[Draw], report: Report) -> tuple[int | N
 def _reduced(machine: str, group: list[Draw]) -> list[Draw]:
     """The fewest COMPUTEs of the last program alone that fail; else the shortest history before it."""
     last = group[-1]
-    tries = [[replace(last, computes=n, reset=True)] for n in range(1, last.computes + 1)]
+    tries = [[replace(last, computes=n, reset=True)] for n in range(1, last.length + 1)]
     tries += [[replace(group[i], reset=True), *group[i + 1 :]] for i in range(len(group) - 2, -1, -1)]
     return next((drawn for drawn in tries if mismatch(machine, drawn)), group)
 
@@ -208,7 +214,8 @@ def main(arguments: list[str]) -> int:
     """Run the programs of a line; 1 if they differ."""
     stall = "--stall" in arguments
     machine, computes, *seeds = [word for word in arguments if word != "--stall"]
-    drawn = [Draw(int(seed), int(computes), reset=i == 0, stall=stall) for i, seed in enumerate(seeds)]
+    drawn = [Draw(int(seed), reset=i == 0, stall=stall) for i, seed in enumerate(seeds)]
+    drawn[-1] = replace(drawn[-1], computes=int(computes))
     found = mismatch(machine, drawn)
     print(found or "model and RTL agree")
     return bool(found)

@@ -20,11 +20,9 @@ SOAK = max(1, int(os.environ.get("N") or 100))
 LEAST = 20
 REACHED = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "full_queues", "half_waits", "serials", "drops",
-    "flushes", "prefetches", "refusals", "discards", "barren", "novelties", "yields", "overdrafts",
+    "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties", "yields", "overdrafts",
     "line_computes",
 )  # fmt: skip
-#: What few programs come to: a tensor that another operator names later, in a run that was taught by the one before.
-SELDOM = "guesses"
 
 
 def check(machine, drawn):
@@ -46,7 +44,6 @@ def test_random_programs_reach_everything(seed):
         reached.update(predict(str(MACHINES * seed + turn), draws(100 * seed, PROGRAMS)).events)
     print(f"seed {seed}: {dict(reached)}")
     assert all(reached[event] >= LEAST for event in REACHED), reached
-    assert reached[SELDOM], reached
 
 
 def test_a_failure_is_reduced_to_one_line(seed, monkeypatch):
@@ -66,7 +63,7 @@ def test_a_failure_is_reduced_to_one_line(seed, monkeypatch):
     assert "finish" in difference
     found, least, first = line.split()[-3:]
     assert (found, int(first)) == (machine, drawn[0].seed)
-    assert int(least) <= drawn[0].computes
+    assert int(least) <= drawn[0].length
     assert main(line.split("tb.regression ")[1].split()) == 1
     monkeypatch.undo()
     assert main(line.split("tb.regression ")[1].split()) == 0
