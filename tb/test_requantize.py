@@ -11,7 +11,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
+from hw.depthwise import Depthwise
 from hw.float32 import FLOAT
+from hw.lookup import Lookup
 from hw.requantize import Requantize
 from sim.requantize import add_residual, requantize
 from spec.config import CONFIGS
@@ -23,8 +25,8 @@ LANES = 8
 CONFIG = CONFIGS["tiny"]
 CLAMP_FIELDS = [f for f in CLAMP.fields if f.name != "opcode"]
 SCALE_FIELDS = [f for f in SCALE.fields if f.name != "opcode"]
-#: A row's way outside the lane: the read, four stages of the window reduction, the look-up, the write into the bank.
-AROUND = READ_LATENCY + 4 + 1 + 1
+#: A row's way outside the lane: the read, the window's totals or as long a wait, the look-up, the write into the bank.
+AROUND = READ_LATENCY + Depthwise.latency + Lookup.latency + 1
 
 
 class Lanes(wiring.Component):
