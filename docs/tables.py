@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 REGION = re.compile(r"(<!-- table: ([\w.-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 #: The model's files that say which step of the front end takes how long.
-STEPS = ("sim/frontend.py", "sim/allocator.py")
+STEPS = tuple(f"sim/{name}.py" for name in ("frontend", "operands", "dispatch", "allocator", "transfers"))
 
 
 def pages() -> list[Path]:

@@ -2,54 +2,33 @@
 
 from __future__ import annotations
 
-from amaranth import Array, Cat, Module, Signal, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth import Cat, Module, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
 from hw.allocator import Allocator
 from hw.check import Check
 from hw.commands import COUNTS, Commands
-from hw.dispatch import Dispatch
-from hw.eviction import lowest
+from hw.decode import Decode, Work
+from hw.dispatch import QUEUES, Dispatch
 from hw.fault import FAULT
+from hw.fetch import FETCHED
 from hw.hazards import Hazards
-from hw.history import History
-from hw.layout import layout
 from hw.merge import merge
-from hw.pagewalk import PageWalk
+from hw.operands import Operands
+from hw.pagewalk import RANGE
 from hw.ports import MapPort
 from hw.queue import entry
 from hw.rank import POLICY
 from hw.release import PAGE_BITS
 from hw.wipe import Wipe
 from spec.errors import Error
-from spec.isa import (
-    BOUNDS,
-    CLAMP,
-    COMPUTE,
-    HEADER,
-    INSTRUCTION_BYTES,
-    KERNEL,
-    MAGIC,
-    OPERAND,
-    SCALE,
-    VERSION,
-    WORDS,
-    Opcode,
-    Queue,
-    Role,
-)  # fmt: skip
-from spec.policy import MOST_USES
+from spec.isa import Queue, Role
 from spec.registers import Policy
 
-__all__ = ["FETCHED", "FrontEnd"]
+__all__ = ["FrontEnd"]
 
-#: An instruction and the byte address that it was fetched from.
-FETCHED = data.StructLayout({"instruction": unsigned(8 * INSTRUCTION_BYTES), "address": unsigned(32)})
 COUNTERS = ("computes", "evictions", "write_backs", "fills", "serials", "yields", "overdrafts")
-#: Instructions about ranges of pages, and the policy that obeys them; others pass over.
-_OBEYED_UNDER = {Opcode.STORE: Policy.NONE, Opcode.PREFETCH: Policy.DIRECTED, Opcode.EVICT: Policy.DIRECTED}
 _QUEUES = tuple(q for q in Queue if q is not Queue.SUMS)
 
 
@@ -116,141 +95,106 @@ class FrontEnd(wiring.Component):
         m = Module()
         c = self.config
         m.submodules.wipe = wipe = Wipe(config=c)
+        m.submodules.decode = decode = Decode(config=c)
+        m.submodules.check = check = Check(config=c)
+        m.submodules.operands = operands = Operands(config=c)
+        m.submodules.dispatch = dispatch = Dispatch(config=c)
         m.submodules.hazards = hazards = Hazards(config=c)
         m.submodules.allocator = allocator = Allocator(config=c)
-        m.submodules.check = check = Check(config=c)
-        m.submodules.walk = walk = PageWalk(config=c)
-        m.submodules.dispatch = dispatch = Dispatch(config=c)
-        m.submodules.history = history = History(config=c)
-
-        # Registers that instructions set.
-        raw, at, following, taken = Signal(128), Signal(32), Signal(32), Signal(32)
-        words = {word: layout(word)(raw[: word.width]) for word in (HEADER, *WORDS.values())}
-        operands = [Signal(layout(OPERAND), name=f"operand_{role.name.lower()}") for role in Role]
-        registers = {word: Signal(layout(word), name=word.name.lower()) for word in (KERNEL, BOUNDS, SCALE, CLAMP)}
-        operator, begun = Signal(len(words[COMPUTE].operator)), Signal()
         aborted, cold = Signal(), Signal(init=1)
-        slot = words[WORDS[Opcode.STORE]].slot
-        store = words[WORDS[Opcode.STORE]]
 
-        # The operand that is walked: of a STORE, or one after another of a COMPUTE's.
-        storing, left = Signal(), Signal(len(Role))
-        lane, role = Signal(range(len(Role))), Signal(range(len(Role)))
-        lowest(m, lane, left)
-        opened, walked = Array(operands)[lane], Array(operands)[role]
-        with m.If(storing):
-            m.d.comb += [walk.range[n].eq(store[n]) for n in walk.range.shape().members]
-            m.d.comb += [
-                walk.pages.eq(allocator.binding.pages),
-                *(
-                    allocator.visit[Opcode(code).name.lower()].eq(words[WORDS[Opcode.STORE]].opcode == code)
-                    for code in _OBEYED_UNDER
-                ),
-                allocator.visit.slot.eq(slot),
-                allocator.visit.window.eq(allocator.binding.window),
-            ]
-        with m.Else():
-            m.d.comb += [walk.range[n].eq(opened[n]) for n in walk.range.shape().members]
-            m.d.comb += [
-                walk.pages.eq(Array(check.pages)[role]),
-                allocator.visit.slot.eq(walked.slot),
-                allocator.visit.window.eq(Array(check.windows)[role]),
-            ]
-        m.d.comb += [
-            allocator.visit.place.eq(walk.page),
-            allocator.visit.writes.eq(role == Role.OUTPUT),
-            allocator.visit.user.eq(dispatch.user),
-        ]
+        wiring.connect(m, wiring.flipped(self.fetch), decode.fetch)
+        wiring.connect(m, allocator.map, wiring.flipped(self.map))
+        pushed = {}
+        for queue in _QUEUES:
+            name = queue.name.lower()
+            unit = dispatch if queue in QUEUES else allocator
+            wiring.connect(m, getattr(unit, name), wiring.flipped(getattr(self, name)))
+            pushed[queue] = unit.pushed[queue]
 
-        # The units among each other.
+        # What stands during an instruction.
+        for unit in (decode, operands, allocator):
+            m.d.comb += unit.policy.eq(self.policy)
+        for unit in (check, dispatch):
+            m.d.comb += [unit.compute.eq(decode.compute), unit.kernel.eq(decode.kernel)]
         m.d.comb += [
-            merge(hazards.request, allocator.hazards, dispatch.hazards),
-            check.compute.eq(words[COMPUTE]),
-            check.kernel.eq(registers[KERNEL]),
+            decode.program_address.eq(self.program_address),
             check.binding.eq(allocator.binding),
-            dispatch.compute.eq(words[COMPUTE]),
-            *(getattr(dispatch, word.name.lower()).eq(register) for word, register in registers.items()),
+            *(getattr(dispatch, name).eq(getattr(decode, name)) for name in ("bounds", "scale", "clamp")),
             dispatch.taps.eq(check.taps),
             dispatch.region.eq(check.region),
-            dispatch.role.eq(role),
-            dispatch.fold.eq(allocator.fold),
-            dispatch.frame.eq(allocator.frame),
-            dispatch.clear.eq(wipe.wipe.valid),
-            allocator.policy.eq(self.policy),
-            hazards.wipe.eq(wipe.wipe),
-            allocator.wipe.eq(wipe.wipe),
-            allocator.fields.eq(words[WORDS[Opcode.BIND]]),
-            allocator.roles.eq(check.roles),
+            operands.compute.eq(decode.compute),
+            operands.store.eq(decode.store),
+            operands.shape.mode.eq(decode.compute.mode),
+            operands.shape.kernel_h.eq(decode.kernel.kernel_h),
+            operands.shape.stride_h.eq(decode.kernel.stride_h),
+            operands.stamp.eq(self.computes),
             allocator.stamp.eq(self.computes),
+            allocator.fields.eq(decode.bind),
+            allocator.roles.eq(check.roles),
             allocator.counts.eq(self.counts),
             allocator.data_base.eq(self.data_base),
         ]
         for r in Role:
-            m.d.comb += [
-                check.operands[r].eq(operands[r]),
-                dispatch.operands[r].eq(operands[r]),
-                dispatch.windows[r].eq(check.windows[r]),
-                allocator.windows[r].eq(check.windows[r]),
-                allocator.pages[r].eq(check.pages[r]),
-                *(allocator.ranges[r][n].eq(operands[r][n]) for n in walk.range.shape().members),
-            ]
+            m.d.comb += [unit.operands[r].eq(decode.operands[r]) for unit in (check, operands, dispatch)]
+            m.d.comb += [unit.windows[r].eq(check.windows[r]) for unit in (operands, dispatch, allocator)]
+            m.d.comb += [unit.pages[r].eq(check.pages[r]) for unit in (operands, allocator)]
+            m.d.comb += [allocator.ranges[r][n].eq(decode.operands[r][n]) for n in RANGE.members]
+
+        # Requests, and what comes of them.
+        m.d.comb += [
+            merge(hazards.request, allocator.hazards, dispatch.hazards),
+            merge(allocator.look, check.slots, operands.look),
+            allocator.visit.eq(operands.visit),
+            allocator.settle.eq(operands.settle),
+            dispatch.begin.eq(operands.opens),
+            dispatch.go.eq(operands.go),
+            dispatch.role.eq(operands.role),
+            dispatch.fold.eq(allocator.fold),
+            dispatch.frame.eq(allocator.frame),
+            operands.user.eq(dispatch.user),
+            operands.dispatched.eq(dispatch.done),
+            operands.asked.eq(allocator.done),
+            *(getattr(operands, n).eq(getattr(allocator, n)) for n in ("beyond", "unfit", "binding", "usage", "life")),
+            operands.checked.eq(check.done),
+            *(getattr(operands, n).eq(getattr(check, n)) for n in ("unbound", "bad", "roles")),
+        ]
         for name in ("before_reading", "before_writing", "before_read_port", "before_write_port"):
             m.d.comb += [getattr(unit, name).eq(getattr(hazards, name)) for unit in (allocator, dispatch)]
-        pushed = {}
-        for queue in _QUEUES:
-            name = queue.name.lower()
-            unit = dispatch if queue in (Queue.WEIGHTS, Queue.ARRAY, Queue.POST) else allocator
-            wiring.connect(m, getattr(unit, name), wiring.flipped(getattr(self, name)))
-            pushed[queue] = unit.pushed[queue]
-        wiring.connect(m, allocator.map, wiring.flipped(self.map))
-        look = Signal.like(allocator.look)
-        m.d.comb += merge(allocator.look, check.slots, look)
 
-        # What an operand says of its tensor, noted in the cycle after the slot is looked up.
-        naming = Signal()
-        m.d.sync += naming.eq(0)
-        with m.If(naming):
-            m.d.comb += [
-                look.touch.eq(1),
-                look.to.eq(walked.slot),
-                look.usage.used.eq(self.computes),
-                look.usage.uses.eq(allocator.usage.uses + (allocator.usage.uses != MOST_USES)),
-                look.usage.cursor.eq(walked.offset >> Commands(c).word_bits),
-                look.usage.distance.eq(walked.next_use),
-                look.usage.pinned.eq(walked.pin),
-            ]
-            with m.If(self.policy == Policy.EAGER):
-                m.d.comb += [look.usage.distance.eq(history.distance), look.live.eq(1), look.life.eq(history.life)]
+        # Every run begins with the same tables; what ``eager`` has learned outlives it.
         m.d.comb += [
-            history.first.eq(role == Role.INPUT),
-            history.shape.mode.eq(words[COMPUTE].mode),
-            history.shape.kernel_h.eq(registers[KERNEL].kernel_h),
-            history.shape.stride_h.eq(registers[KERNEL].stride_h),
-            history.operator.eq(words[COMPUTE].operator),
-            history.stamp.eq(self.computes),
-            history.binding.eq(allocator.binding),
-            history.usage.eq(allocator.usage),
-            history.old.eq(allocator.life),
-            history.wipe.index.eq(wipe.wipe.index),
-            history.wipe.valid.eq(wipe.wipe.valid & cold),
+            *(unit.wipe.eq(wipe.wipe) for unit in (hazards, allocator)),
+            dispatch.clear.eq(wipe.wipe.valid),
+            operands.wipe.index.eq(wipe.wipe.index),
+            operands.wipe.valid.eq(wipe.wipe.valid & cold),
         ]
 
-        def refuse(code, address=at):
+        # A tensor is released by RELEASE page by page, by a hint as a whole; END and ``none`` release all.
+        ranged, sweeps = Signal(), Signal()
+        dead = decode.release
+        m.d.comb += [
+            allocator.release.eq(ranged | operands.release),
+            allocator.slot.eq(operands.slot),
+            allocator.end.eq((1 << PAGE_BITS) - 1),
+            allocator.sweep.eq(sweeps | operands.sweep),
+        ]
+        with m.If(ranged):
+            m.d.comb += [
+                allocator.slot.eq(dead.slot),
+                allocator.first.eq(dead.first),
+                allocator.end.eq(dead.first + dead.pages),
+            ]
+
+        def refuse(code, address=decode.at):
             m.d.comb += [self.fault.valid.eq(1), self.fault.code.eq(code), self.fault.address.eq(address)]
             m.next = "DRAIN"
-
-        def open_next():
-            """Go on with the next operand: ``eager`` looks first at what its tensor did before."""
-            m.next = "OPEN"
-            with m.If(self.policy == Policy.EAGER):
-                m.next = "LOOK"
 
         with m.If(self.abort):
             m.d.sync += aborted.eq(1)
         with m.FSM():
             with m.State("RESET"):
-                m.d.comb += [self.clear.eq(1), wipe.start.eq(1)]
-                m.d.sync += [register.eq(0) for register in (*registers.values(), *operands, begun)]
+                m.d.comb += [self.clear.eq(1), wipe.start.eq(1), decode.clear.eq(1), operands.renew.eq(1)]
                 m.next = "WIPE"
             with m.State("WIPE"):
                 m.d.comb += self.clear.eq(1)
@@ -258,8 +202,8 @@ class FrontEnd(wiring.Component):
                     m.d.sync += cold.eq(0)
                     m.next = "READY"
             with m.State("READY"):
-                m.d.comb += self.ready_for_start.eq(1)
-                m.d.sync += [following.eq(self.program_address), taken.eq(0), aborted.eq(0)]
+                m.d.comb += [self.ready_for_start.eq(1), decode.renew.eq(1)]
+                m.d.sync += aborted.eq(0)
                 with m.If(self.start):
                     m.d.sync += [getattr(self, name).eq(0) for name in COUNTERS]
                     m.next = "TAKE"
@@ -267,165 +211,47 @@ class FrontEnd(wiring.Component):
             with m.State("TAKE"):
                 with m.If(self.abort | aborted):
                     m.next = "DRAIN"
-                with m.Elif(taken == self.length):
-                    refuse(Error.TRUNCATED_PROGRAM, following)
+                with m.Elif(decode.taken == self.length):
+                    refuse(Error.TRUNCATED_PROGRAM, decode.following)
                 with m.Else():
-                    m.d.comb += self.fetch.ready.eq(1)
+                    m.d.comb += decode.take.eq(1)
                     with m.If(self.fetch.valid):
-                        m.d.sync += [
-                            raw.eq(self.fetch.payload.instruction),
-                            at.eq(self.fetch.payload.address),
-                            following.eq(self.fetch.payload.address + INSTRUCTION_BYTES),
-                            taken.eq(taken + 1),
-                        ]
                         m.next = "EXECUTE"
             with m.State("EXECUTE"):
+                m.d.comb += decode.execute.eq(1)
                 m.next = "TAKE"
-                strange = (slot >> exact_log2(c.slots)).any()
-                with m.If(taken == 1):
-                    header = words[HEADER]
-                    with m.If((header.magic != MAGIC) | (header.version != VERSION)):
-                        refuse(Error.NOT_A_PROGRAM)
-                    with m.Elif(header.configuration != c.hash):
-                        refuse(Error.OTHER_CONFIGURATION)
-                with m.Else(), m.Switch(raw[:4]):
-                    with m.Case(Opcode.END):
+                with m.Switch(decode.work):
+                    with m.Case(Work.BIND):
+                        m.d.comb += allocator.bind.eq(1)
+                        m.next = "TABLES"
+                    with m.Case(Work.RELEASE):
+                        m.d.comb += ranged.eq(1)
+                        m.next = "TABLES"
+                    with m.Case(Work.RANGE):
+                        m.d.comb += operands.range.eq(1)
+                        m.next = "OPERANDS"
+                    with m.Case(Work.COMPUTE):
+                        m.d.comb += [operands.begin.eq(1), check.start.eq(1), allocator.renew.eq(1)]
+                        m.d.sync += self.computes.eq(self.computes + 1)
+                        m.next = "OPERANDS"
+                    with m.Case(Work.END):
                         m.next = "DRAIN"
                         with m.If(self.policy != Policy.NONE):
-                            m.d.comb += allocator.sweep.eq(1)
+                            m.d.comb += sweeps.eq(1)
                             m.next = "FLUSH"
-                    for word, register in registers.items():
-                        with m.Case(Opcode[word.name]):
-                            m.d.sync += register.eq(words[word])
-                    with m.Case(Opcode.OPERAND):
-                        with m.If(words[OPERAND].role >= len(Role)):
-                            refuse(Error.ILLEGAL_OPCODE)
-                        for r in Role:
-                            with m.If(words[OPERAND].role == r):
-                                m.d.sync += operands[r].eq(words[OPERAND])
-                    with m.Case(Opcode.BIND):
-                        fields = words[WORDS[Opcode.BIND]]
-                        with m.If(strange):
-                            refuse(Error.SLOT_NOT_BOUND)
-                        with m.Elif(fields.window + fields.pages > c.virtual_pages):
-                            refuse(Error.WINDOW_OUT_OF_RANGE)
-                        with m.Else():
-                            m.d.comb += allocator.bind.eq(1)
-                            m.next = "BIND"
-                    with m.Case(Opcode.RELEASE):
-                        dead = words[WORDS[Opcode.RELEASE]]
-                        with m.If(strange):
-                            refuse(Error.SLOT_NOT_BOUND)
-                        # Policy none forgets a tensor with its operator, not earlier.
-                        with m.Elif(self.policy != Policy.NONE):
-                            m.d.comb += [
-                                allocator.release.eq(1),
-                                allocator.slot.eq(slot),
-                                allocator.first.eq(dead.first),
-                                allocator.end.eq(dead.first + dead.pages),
-                            ]
-                            m.next = "BIND"
-                    for code, policy in _OBEYED_UNDER.items():
-                        with m.Case(code):
-                            with m.If(strange):
-                                refuse(Error.SLOT_NOT_BOUND)
-                            with m.Elif(self.policy == policy):
-                                m.d.comb += [look.look.eq(1), look.slot.eq(slot)]
-                                m.d.sync += storing.eq(1)
-                                m.next = "OPEN"
-                    with m.Case(Opcode.COMPUTE):
-                        m.d.comb += [check.start.eq(1), allocator.renew.eq(1)]
-                        m.d.sync += [self.computes.eq(self.computes + 1), storing.eq(0)]
-                        m.next = "CHECK"
-                    with m.Default():
-                        refuse(Error.ILLEGAL_OPCODE)
-            with m.State("BIND"):
+                with m.If(decode.fault.valid):
+                    refuse(decode.fault.code)
+            with m.State("TABLES"):
                 with m.If(allocator.done):
                     m.next = "TAKE"
+            with m.State("OPERANDS"):
+                with m.If(operands.done):
+                    m.next = "TAKE"
+                with m.If(operands.fault.valid):
+                    refuse(operands.fault.code)
             with m.State("FLUSH"):
                 with m.If(allocator.done):
                     m.next = "DRAIN"
-
-            # Another operator: under policy none the pages of the one before are given back.
-            with m.State("CHECK"):
-                with m.If(check.done):
-                    m.d.sync += [operator.eq(words[COMPUTE].operator), begun.eq(1)]
-                    m.next = "VERDICT"
-                    another = ~begun | (operator != words[COMPUTE].operator)
-                    with m.If((self.policy == Policy.NONE) & another):
-                        m.d.comb += allocator.sweep.eq(1)
-                        m.next = "FORGET"
-            with m.State("FORGET"):
-                with m.If(allocator.done):
-                    m.next = "VERDICT"
-            with m.State("VERDICT"):
-                m.d.sync += left.eq(check.roles)
-                with m.If(check.unbound):
-                    refuse(Error.SLOT_NOT_BOUND)
-                with m.Elif(check.bad):
-                    refuse(Error.BAD_SHAPE)
-                with m.Else():
-                    m.d.comb += dispatch.begin.eq(1)
-                    open_next()
-
-            with m.State("LOOK"):
-                m.d.comb += [look.look.eq(1), look.slot.eq(opened.slot), history.start.eq(1)]
-                m.d.sync += role.eq(lane)
-                m.next = "RECALL"
-            with m.State("RECALL"):
-                with m.If(history.done):
-                    m.next = "OPEN"
-            with m.State("OPEN"):
-                m.d.comb += walk.load.eq(1)
-                m.d.sync += role.eq(lane)
-                m.next = "WALK"
-                with m.If(storing):
-                    with m.If(~allocator.binding.bound):
-                        refuse(Error.SLOT_NOT_BOUND)
-                with m.Else():
-                    m.d.comb += [look.look.eq(1), look.slot.eq(opened.slot)]
-                    m.d.sync += [left.bit_select(lane, 1).eq(0), naming.eq(1)]
-            with m.State("WALK"):
-                with m.If(walk.valid):
-                    with m.If(walk.beyond):
-                        refuse(Error.OPERAND_OUT_OF_RANGE)
-                    with m.Else():
-                        m.d.comb += allocator.settle.eq(1)
-                        m.next = "SETTLE"
-                with m.If(walk.done):
-                    open_next()
-                    with m.If(storing):
-                        m.next = "TAKE"
-                    with m.Elif(~left.any()):
-                        m.d.comb += dispatch.go.eq(1)
-                        m.next = "DISPATCH"
-            with m.State("SETTLE"):
-                m.d.comb += walk.next.eq(allocator.done)
-                with m.If(allocator.done):
-                    m.next = "WALK"
-                with m.If(allocator.beyond):
-                    refuse(Error.OPERAND_OUT_OF_RANGE)
-                with m.If(allocator.unfit):
-                    refuse(Error.OPERANDS_DO_NOT_FIT)
-            with m.State("DISPATCH"):
-                drops = Cat(operand.drop for operand in operands) & check.roles
-                m.d.sync += left.eq(drops)
-                with m.If(dispatch.done):
-                    m.next = "TAKE"
-                    with m.If((self.policy == Policy.DIRECTED) & drops.any()):
-                        m.next = "DROP"
-            with m.State("DROP"):
-                m.d.comb += [
-                    allocator.release.eq(1), allocator.slot.eq(opened.slot), allocator.end.eq((1 << PAGE_BITS) - 1),
-                ]  # fmt: skip
-                m.d.sync += left.bit_select(lane, 1).eq(0)
-                m.next = "DROPPED"
-            with m.State("DROPPED"):
-                with m.If(allocator.done):
-                    m.next = "TAKE"
-                    with m.If(left.any()):
-                        m.next = "DROP"
-
             with m.State("DRAIN"):
                 with m.If(Cat(self.counts[q] == count for q, count in pushed.items()).all()):
                     m.next = "DONE"

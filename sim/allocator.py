@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.commands import Command, Waits, meet
+from sim.commands import Waits, meet
 from sim.directory import Page
 from sim.errors import MachineError
 from sim.eviction import Eviction, group_of
 from sim.slots import Slot
+from sim.transfers import Transfers
 from spec import timing
 from spec.errors import Error
 from spec.isa import Queue, TensorClass
@@ -21,6 +22,7 @@ from spec.registers import Policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim.commands import Command
     from sim.hazards import Hazards
     from sim.history import History
     from sim.occupancy import Occupancy
@@ -43,8 +45,8 @@ class Allocator:
     def __init__(
         self, config: Config, policy: Policy, steps: Steps, hazards: Hazards, history: History, data_base: int
     ) -> None:
-        self.config, self.policy, self.steps, self.hazards = config, policy, steps, hazards
-        self.history, self.data_base = history, data_base
+        self.config, self.policy, self.steps, self.history = config, policy, steps, history
+        self.transfers = Transfers(config, steps, hazards, data_base)
         self.occupancy: Occupancy | None = None
         self.slots = [Slot() for _ in range(config.slots)]
         self.directory = [Page() for _ in range(config.virtual_pages)]
@@ -56,17 +58,13 @@ class Allocator:
         self.free = [deque(range(b * n, (b + 1) * n)) for b in range(config.banks)]
         #: The engines' page tables; -1 where nothing is present. There engines may hold an old frame, not to be used.
         self.table = np.full(config.virtual_pages, -1, dtype=np.int32)
-        self.evictions = self.write_backs = self.fills = self.yields = self.overdrafts = 0
-        #: Fills and write-backs by the number of the tensor's class.
-        self.filled, self.written = Counter[int](), Counter[int]()
+        self.evictions = self.yields = self.overdrafts = 0
         #: How often one of the rarer ways was taken, by its name; see Run.
         self.reached = Counter[str]()
 
     def bind(self, slot: int, fields: dict[str, int]) -> None:
         """Bind a tensor; a live slot's pages are released first."""
         s = self.slots[slot]
-        if fields["window"] + fields["pages"] > self.config.virtual_pages:
-            raise MachineError(Error.WINDOW_OUT_OF_RANGE)
         self.release(slot, live=True)
         self.steps.spend(timing.BIND_SLOT)
         written = fields["tensor_class"] in (TensorClass.ACTIVATION, TensorClass.OUTPUT)
@@ -95,7 +93,7 @@ class Allocator:
             if not page.present:
                 continue
             if page.dirty and live:
-                self.write_back(slot, p)
+                self._write_back(slot, p)
             self.reached["drops"] += page.dirty
             page.dirty = False
             self._give_back(slot, p)
@@ -109,10 +107,10 @@ class Allocator:
 
     def finish(self) -> None:
         """At the program's end: what it leaves behind, outputs, is written back; all else was for the program alone."""
-        before = self.write_backs
+        before = self.transfers.written.total()
         for slot, s in enumerate(self.slots):
             self.release(slot, live=s.tensor_class == TensorClass.OUTPUT)
-        self.reached["flushes"] += self.write_backs - before
+        self.reached["flushes"] += self.transfers.written.total() - before
 
     def touch(self, slot: int, operand: dict[str, int], *, first: bool, shape: int, operator: int) -> None:
         """Note that the current COMPUTE uses ``slot`` as ``operand``; for what follows see History."""
@@ -130,7 +128,7 @@ class Allocator:
         self.steps.spend(timing.STORE_PAGE)
         page = self.directory[self.slots[slot].window + p]
         if page.present and page.dirty:
-            self.write_back(slot, p)
+            self._write_back(slot, p)
 
     def prefetch(self, slot: int, p: int) -> None:
         """Fetch page ``p`` of ``slot`` if it is absent and a frame is free; nothing makes room for it."""
@@ -151,7 +149,7 @@ class Allocator:
         page = self.directory[self.slots[slot].window + p]
         if page.present:
             if page.dirty:
-                self.write_back(slot, p)
+                self._write_back(slot, p)
             self.reached["discards"] += 1
             self._give_back(slot, p)
 
@@ -202,49 +200,14 @@ class Allocator:
         if self.occupancy:
             self.occupancy.mapped(frame, s.tensor_class)
 
-    def address(self, slot: int, p: int) -> int:
-        """Byte address in DRAM of page ``p`` of ``slot``."""
-        return (self.data_base + (self.slots[slot].page + p) * self.config.page_bytes) & 0xFFFFFFFF
-
-    def write_back(self, slot: int, p: int) -> None:
-        """Store a dirty page to DRAM: TAKE, then WRITE."""
-        page = self.directory[self.slots[slot].window + p]
-        self.steps.spend(timing.WRITE_BACK)
-        take = Command(Queue.TAKE, self.steps.pushed[Queue.TAKE], {"frame": page.frame})
-        take.half = max(0, take.index + 1 - self.config.store_buffers)
-        bank = page.frame // self.config.bank_frames
-        self.hazards.before_reading(page.frame, take.data)
-        self.hazards.before_port("read", bank, take.port)
-        self.steps.push(take)
-        self.hazards.reads(page.frame, Queue.TAKE, take.index + 1)
-        self.hazards.takes_port("read", bank, Queue.TAKE, take.index + 1)
-        work = {"address": self.address(slot, p), "frame": page.frame}
-        write = Command(Queue.WRITE, self.steps.pushed[Queue.WRITE], work)
-        write.data = {Queue.TAKE: write.index + 1}
-        self.steps.push(write)
-        page.dirty, page.home, page.store = False, True, write.index + 1
-        self.write_backs += 1
-        self.written[self.slots[slot].tensor_class] += 1
+    def _write_back(self, slot: int, p: int) -> None:
+        s = self.slots[slot]
+        self.transfers.write_back(s, p, self.directory[s.window + p])
 
     def _fill(self, slot: int, p: int, page: Page) -> None:
-        steps, hazards, frame = self.steps, self.hazards, page.frame
-        work = {"address": self.address(slot, p), "frame": frame}
-        index = steps.pushed[Queue.READ]
-        data: Waits = {Queue.WRITE: page.store} if page.store else {}
-        steps.push(Command(Queue.READ, index, work, data, {}, max(0, index + 1 - self.config.load_buffers)))
-        count = steps.pushed[Queue.PLACE] + 1
-        place = Command(Queue.PLACE, count - 1, work, {Queue.READ: count}, {})
-        bank = frame // self.config.bank_frames
-        hazards.before_writing(frame, place.data)
-        hazards.before_port("write", bank, place.port)
-        steps.push(place)
-        hazards.writes(frame, Queue.PLACE, count)
-        hazards.takes_port("write", bank, Queue.PLACE, count)
+        self.transfers.fill(self.slots[slot], p, page)
         if self.occupancy:
-            self.occupancy.filled(frame)
-        self.fills += 1
-        self.filled[self.slots[slot].tensor_class] += 1
-        steps.spent += timing.FILLED
+            self.occupancy.filled(page.frame)
 
     def _give_back(self, slot: int, p: int) -> None:
         """Page ``p`` of ``slot`` loses its frame, which is free."""
@@ -300,6 +263,6 @@ class Allocator:
         self.evictions += 1
         self.yields += self.policy is Policy.DIRECTED and self.slots[victim.slot].pinned
         if page.dirty:
-            self.write_back(victim.slot, victim.page)
+            self._write_back(victim.slot, victim.page)
         self._lose(victim.slot, victim.page)
         return page.frame

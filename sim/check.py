@@ -14,7 +14,22 @@ if TYPE_CHECKING:
 
     Fields = Mapping[str, int]
 
-__all__ = ["is_sound", "line_region"]
+__all__ = ["is_sound", "line_region", "operand_roles"]
+
+
+def operand_roles(compute: Fields) -> list[Role]:
+    """The operands that a COMPUTE has, in the order in which they are made resident."""
+    roles = [Role.INPUT]
+    if compute["mode"] in (Mode.ARRAY, Mode.DEPTHWISE):
+        roles.append(Role.WEIGHTS)
+    if compute["last"]:
+        roles.append(Role.CONSTANTS)
+        if compute["residual"]:
+            roles.append(Role.RESIDUAL)
+        roles.append(Role.OUTPUT)
+        if compute["table"]:
+            roles.append(Role.TABLE)
+    return roles
 
 
 def line_region(compute: Fields, kernel: Fields) -> tuple[int, int]:

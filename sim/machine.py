@@ -186,17 +186,17 @@ class Machine:
     def _run(
         self, front: FrontEnd, address: int, length: int, error: Error, error_address: int, *, lazily: bool
     ) -> Run:
-        allocator, steps = front.allocator, front.steps.steps
+        allocator, transfers, steps = front.allocator, front.allocator.transfers, front.steps.steps
         counters = {
             "COMPUTES": allocator.now,
             "EVICTIONS": allocator.evictions,
-            "WRITE_BACKS": allocator.write_backs,
-            "FILLS": allocator.fills,
-            "SERIALS": front.serials,
+            "WRITE_BACKS": transfers.written.total(),
+            "FILLS": transfers.filled.total(),
+            "SERIALS": front.dispatch.serials,
             "YIELDS": allocator.yields,
             "OVERDRAFTS": allocator.overdrafts,
         }
-        filled, written = ({c: of[c] for c in TensorClass} for of in (allocator.filled, allocator.written))
+        filled, written = ({c: of[c] for c in TensorClass} for of in (transfers.filled, transfers.written))
         if error:
             return Run(cycles=None, commands=[], transactions=[], counters=counters, error=error,
                        error_address=error_address, steps=steps, full={}, reached=dict(allocator.reached),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spec.isa import TensorClass
+from spec.isa import Opcode, TensorClass
+from spec.registers import Policy
 
 if TYPE_CHECKING:
     from spec.config import Config
 
+#: Instructions about ranges of pages, and the policy that obeys them; others pass over.
+OBEYED_UNDER = {Opcode.STORE: Policy.NONE, Opcode.PREFETCH: Policy.DIRECTED, Opcode.EVICT: Policy.DIRECTED}
 #: STATIC: which tensors share a quota, and the eighths of all frames that each group has.
 GROUPS = (
     ((TensorClass.WEIGHTS,), 2),

@@ -157,8 +157,8 @@ def check(dut: Any, program: bytes, run: Run, where: str, **model_arguments: Any
         assert all(f < run.cycles for f in run.finishes[queue] if queue is not Queue.SUMS), f"{queue.name}; {where}"
     allocator = model.allocator
     counters = {
-        "computes": allocator.now, "evictions": allocator.evictions, "write_backs": allocator.write_backs,
-        "fills": allocator.fills, "serials": model.serials, "yields": allocator.yields,
+        "computes": allocator.now, "evictions": allocator.evictions, "write_backs": allocator.transfers.written.total(),
+        "fills": allocator.transfers.filled.total(), "serials": model.dispatch.serials, "yields": allocator.yields,
         "overdrafts": allocator.overdrafts,
     }  # fmt: skip
     got = {name: int(getattr(dut, name).value) for name in COUNTERS}

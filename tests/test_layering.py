@@ -26,7 +26,7 @@ SYSTEM_BENCHES = {"tb/networks.py", "tb/test_digits.py", "tb/test_operators.py"}
 
 # Units without a mirror, each with its reason. A file of hw that elaborates nothing is a definition, not a unit.
 _ENGINE = "an engine moves data in time: sim.datapath has the data, sim.engines the times"
-_CONTROL = "a step that sim.allocator or sim.frontend takes as a whole; the front end's bench runs it"
+_CONTROL = "a step that sim.allocator or sim.operands takes as a whole; the front end's bench runs it"
 ONLY_HW = {
     "core": "joins the units; the system benches run it",
     "top": "renames the ports of the core; the system benches run it",
@@ -52,16 +52,15 @@ ONLY_HW = {
     "freelist": _CONTROL,
     "pagewalk": _CONTROL,
     "bind": _CONTROL,
-    "dispatch": _CONTROL,
     "flight": _CONTROL,
     "release": _CONTROL,
     "settle": _CONTROL,
-    "transfers": _CONTROL,
     "quota": _CONTROL,
 }
 # Models whose unit is checked by the bench of another.
 _DRIVEN = "the front end's bench drives it, instruction by instruction"
 BENCHED_ELSEWHERE = {
+    **dict.fromkeys(("decode", "operands", "dispatch", "transfers"), _DRIVEN),
     **dict.fromkeys(("allocator", "directory", "eviction", "rank", "history"), _DRIVEN),
     "check": "the front end's bench spoils programs field by field",
 }
