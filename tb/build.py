@@ -1,4 +1,4 @@
-"""Verilog in, a Verilated binary out; and cocotb benches run on it.
+"""Verilog in, a Verilated binary out.
 
 A binary lies in a folder named by a hash of everything it is made of, so that it is made once. Only the ports of the
 top are visible to benches: everything public would keep Verilator from optimizing, and cost a factor of ten.
@@ -14,20 +14,17 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
-import find_libpython
 from cocotb_tools import config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["BenchError", "BuildError", "Results", "Simulator", "alone", "build", "generated", "run"]
+__all__ = ["BuildError", "Simulator", "alone", "build", "generated", "last_words"]
 
 ROOT = Path(__file__).parents[1]
 VERILATE = (
@@ -43,10 +40,6 @@ PORT = re.compile(r"\b(input|output)\b(?:\s+(?:wire|reg|logic|bit|signed|unsigne
 
 class BuildError(Exception):
     """The Verilog could not be made into a binary."""
-
-
-class BenchError(AssertionError):
-    """A bench failed, or not the expected number of them ran."""
 
 
 @dataclass(frozen=True)
@@ -66,25 +59,6 @@ class Simulator:
     folder: Path
     top: str
     seconds: float
-
-
-@dataclass(frozen=True)
-class Results:
-    """What a run did.
-
-    Parameters
-    ----------
-    benches
-        The names of the benches that ran, all of which passed.
-    seconds
-        Wall time of the run, start of Python included.
-    log
-        Everything that was printed.
-    """
-
-    benches: tuple[str, ...]
-    seconds: float
-    log: str
 
 
 def generated() -> Path:
@@ -148,95 +122,6 @@ def build(
     return Simulator(folder, top, time.monotonic() - began)
 
 
-def run(
-    simulator: Simulator,
-    modules: str | Sequence[str],
-    *,
-    seed: int = 1,
-    benches: Iterable[str] = (),
-    expected: int | None = None,
-    plusargs: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
-    folder: Path | None = None,
-    waves: bool = False,
-) -> Results:
-    """Run the cocotb benches of Python modules.
-
-    Parameters
-    ----------
-    simulator
-        From `build`.
-    modules
-        Names of importable modules, such as ``tb.test_array``.
-    seed
-        Seed of ``cocotb.RANDOM_SEED`` and of Python's ``random``.
-    benches
-        Names of the benches to run, parameters not included; empty for all.
-    expected
-        How many benches must run, each value of a parameter counted; at least one must in any case.
-    plusargs
-        Arguments for ``$value$plusargs``, each with its plus.
-    environment
-        Variables for the benches to read.
-    folder
-        Where to run, and where ``log`` and ``results.xml`` go.
-    waves
-        Write ``dump.vcd`` there; the simulator must have been built for it.
-
-    Raises
-    ------
-    BenchError
-        If a bench failed, if none or not the expected number ran, or if the simulation ended early.
-    """
-    names = [modules] if isinstance(modules, str) else list(modules)
-    folder = folder or simulator.folder / f"{'-'.join(names)}-{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    results = folder / "results.xml"
-    results.unlink(missing_ok=True)
-
-    variables = {
-        "COCOTB_TOPLEVEL": simulator.top,
-        "COCOTB_TEST_MODULES": ",".join(names),
-        "COCOTB_RESULTS_FILE": str(results),
-        "COCOTB_RANDOM_SEED": str(seed),
-        # Lets cocotb drive the clock natively: five times the speed while nothing in Python wakes.
-        "COCOTB_TRUST_INERTIAL_WRITES": "1",
-        "TOPLEVEL_LANG": "verilog",
-        "GPI_USERS": f"{find_libpython.find_libpython()};{config.pygpi_entry_point()}",
-        "PYGPI_PYTHON_BIN": sys.executable,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
-        **(environment or {}),
-    }
-    if wanted := "|".join(map(re.escape, benches)):
-        variables["COCOTB_TEST_FILTER"] = rf"\.({wanted})(/|$)"
-    command = [str(simulator.folder / simulator.top), *["--trace"] * waves, *plusargs]
-    began = time.monotonic()
-    # Standard error is merged, so that a failed assertion of the hardware stands beside what the bench printed.
-    ended = subprocess.run(  # noqa: S603
-        command, cwd=folder, env={**os.environ, **variables}, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
-    seconds = time.monotonic() - began
-    (folder / "log").write_text(ended.stdout)
-    repeat = f"repeat: seed {seed}, {folder / 'log'}\n{_last(ended.stdout)}"
-
-    if not results.exists():
-        raise BenchError(f"{', '.join(names)} ended early, with status {ended.returncode}; {repeat}")
-    cases = ET.parse(results).getroot().findall("testsuite/testcase")  # noqa: S314
-    ran = tuple(case.get("name", "") for case in cases if case.find("skipped") is None)
-    if failed := [(case, part) for case in cases for part in case if part.tag in {"failure", "error"}]:
-        head = f"{len(failed)} of {len(ran)} benches failed, seed {seed}, {folder / 'log'}"
-        # What a failed assertion says stands before it on its line.
-        why = [line for line in ended.stdout.splitlines() if "%Error" in line]
-        why += [f"{case.get('name')}: {_last(part.text or part.get('message', ''), 25)}" for case, part in failed[:3]]
-        raise BenchError("\n".join([head, *why]))
-    if not ran or expected not in (None, len(ran)):
-        raise BenchError(f"{expected or 'some'} benches must run, not {len(ran)}: {', '.join(ran)}; {repeat}")
-    if ended.returncode:
-        raise BenchError(f"{', '.join(names)} passed, but the simulation ended with {ended.returncode}; {repeat}")
-    return Results(ran, seconds, ended.stdout)
-
-
 def _public(top: str, texts: Sequence[str]) -> str:
     """A Verilator control file that makes the ports of the top visible, and nothing else."""
     for text in texts:
@@ -283,10 +168,10 @@ def _call(command: Sequence[str], folder: Path, environment: Mapping[str, str]) 
         command, cwd=folder, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if done.returncode:
-        raise BuildError(f"{Path(command[0]).name} failed with {done.returncode}\n{_last(done.stdout)}")
+        raise BuildError(f"{Path(command[0]).name} failed with {done.returncode}\n{last_words(done.stdout)}")
 
 
-def _last(text: str, lines: int = 60) -> str:
+def last_words(text: str, lines: int = 60) -> str:
     """The last lines of a text."""
     return "\n".join(text.splitlines()[-lines:])
 

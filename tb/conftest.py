@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from amaranth.back import verilog
 
-from tb.build import Results, build, run
+from tb.build import build
+from tb.simulation import Results, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -22,13 +22,13 @@ from spec.config import CONFIGS
 from spec.memory import PROFILES
 from spec.registers import Policy
 from tb import agreement, compare
-from tb.build import BenchError
 from tb.machines import memory
 from tb.mutation import mutated_simulator
 from tb.plans import PLANS, plan
 from tb.programs import sample
 from tb.regression import Draw
 from tb.rules import RULES
+from tb.simulation import BenchError
 from tb.system import observe
 from tb.terms import terms
 

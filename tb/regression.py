@@ -17,9 +17,9 @@ from spec.config import CONFIGS
 from spec.memory import PROFILES
 from spec.registers import Policy
 from tb import agreement
-from tb.build import BenchError
 from tb.machines import configuration, memory
 from tb.programs import coverage, sample
+from tb.simulation import BenchError
 from tb.system import observe
 
 if TYPE_CHECKING:

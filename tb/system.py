@@ -21,7 +21,8 @@ from spec.isa import Queue
 from spec.memory import Memory
 from spec.registers import Policy
 from spec.trace import Command, Transaction
-from tb.build import BenchError, BuildError, Results, Simulator, alone, build, generated, run
+from tb.build import BuildError, Simulator, alone, build, generated
+from tb.simulation import BenchError, Results, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,9 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
 from spec.memory import PROFILES, Memory
-from tb.build import build, run
+from tb.build import build
 from tb.conftest import count
+from tb.simulation import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,9 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
-from tb.build import build, run
+from tb.build import build
 from tb.conftest import count
+from tb.simulation import run
 
 HERE = Path(__file__).parent
 PORTS = {"W": "aw", "R": "ar", "P": "prog_ar"}

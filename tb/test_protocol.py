@@ -11,7 +11,8 @@ import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
-from tb.build import ROOT, BenchError, build, run
+from tb.build import ROOT, build
+from tb.simulation import BenchError, run
 
 # What a cycle holds beside zeros; each rule is broken by the last cycle of its story.
 ASK = {"awvalid": 1, "awready": 1, "awaddr": 0x1000, "awlen": 1, "awsize": 2, "awburst": 1}

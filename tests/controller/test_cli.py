@@ -24,7 +24,8 @@ from sim.energy import TABLE
 from sim.machine import Machine
 from spec.config import CONFIGS, Config
 from spec.registers import Policy
-from tb.build import BenchError, BuildError
+from tb.build import BuildError
+from tb.simulation import BenchError
 from tests.controller.models import QdqModel
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 
 from hw.completions import Completions
 from hw.verilog import convert
-from tb import build
+from tb import build, simulation
 from tests.fuzz.cases import models
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def kill_build(folder: Path, kills: int) -> None:
     assert start(VERILATE, [folder / "build", source]).wait() == 0
     (made,) = (found for found in (folder / "build").glob("completions-*") if found.is_dir() and "." not in found.name)
     simulator = build.Simulator(made, "completions", 0.0)
-    assert build.run(simulator, "tb.test_completions", environment={"UNIT": "completions"}).benches
+    assert simulation.run(simulator, "tb.test_completions", environment={"UNIT": "completions"}).benches
 
 
 @pytest.fixture
