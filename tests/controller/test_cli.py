@@ -263,7 +263,7 @@ def test_both_engines_are_compared_in_everything(
     change: str, inferences: int, pinfold: Any, model: Path, monkeypatch: pytest.MonkeyPatch  # noqa: ANN401
 ) -> None:
     """A difference is exit status 1, its first place and the line that repeats it."""
-    monkeypatch.setattr("controller.cli.runner", lambda: _fake_runner(CHANGES[change]))
+    monkeypatch.setattr("controller.run_command.runner", lambda: _fake_runner(CHANGES[change]))
     more = ["--inferences", inferences]
     status, out, err = pinfold("run", model, "--config", "tiny", "--engine", "both", "--json", "-", *more)
     data = json.loads(out)
@@ -311,7 +311,7 @@ def test_several_inferences_of_a_classifier_are_a_table(
     labels = Reference(model).run({"x0": images}).popitem()[1].argmax(axis=1)
     labels[0] += 1
     file = _arrays(tmp_path, x0=images, labels=labels)
-    monkeypatch.setattr("controller.cli.runner", lambda: _fake_runner(lambda run: run))
+    monkeypatch.setattr("controller.run_command.runner", lambda: _fake_runner(lambda run: run))
     command = ["run", model, "--config", "tiny", "--engine", "both", "--inputs", file, "--json", tmp_path / "out.json"]
     status, out, _ = pinfold(*command)
     data = json.loads((tmp_path / "out.json").read_text())
