@@ -7,7 +7,6 @@ do not depend on addresses, and what cannot be packed comes back as a cut. There
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from controller.plan.belady import Replacement
@@ -19,6 +18,7 @@ from controller.plan.cosma_plan import Residency, resident_throughout, traffic
 from controller.plan.cosma_search import search
 from controller.plan.cosma_segments import joined, segments
 from controller.plan.cosma_windows import fixed, free
+from controller.plan.deadline import Deadline
 from controller.plan.linear import Linear, run_online
 from controller.plan.peak import minimum_peak
 from controller.refusal import ModelError
@@ -63,8 +63,8 @@ class Cosma:
         Bytes.
     order
         The schedule, if it is fixed.
-    seconds
-        After how long the best plan so far is taken.
+    deadline
+        When the best plan so far is taken; a minute from now if left out.
     workers
         Threads of the solver.
     say
@@ -77,8 +77,8 @@ class Cosma:
     """
 
     def __init__(
-        self, problem: Problem, capacity: int, *, order: Sequence[int] | None = None, seconds: float = 60.0,
-        workers: int = 2, say: Callable[[str], None] = lambda _: None,
+        self, problem: Problem, capacity: int, *, order: Sequence[int] | None = None,
+        deadline: Deadline | None = None, workers: int = 2, say: Callable[[str], None] = lambda _: None,
     ) -> None:  # fmt: skip
         largest = max(problem.framework_order, key=problem.footprint)
         if problem.footprint(largest) > capacity:
@@ -88,35 +88,28 @@ class Cosma:
             )
         self.problem, self.capacity, self.workers, self.say = problem, capacity, workers, say
         self.order = None if order is None else tuple(order)
-        self.began = monotonic()
-        self.deadline = self.began + seconds
+        self.deadline = deadline or Deadline(60)
+        self.began = self.deadline.clock()
         self.bound = 0
         self.best = run_online(problem, self.order or problem.framework_order, Linear(capacity), Replacement.BELADY)
 
     def solve(self) -> Solution:
-        """The best plan that is found in time; an interrupt ends it too."""
-        try:
-            self._place(self._stays())
-        except KeyboardInterrupt:
-            self.say("interrupted")
+        """The best plan that is found in time."""
+        self._place(self._stays())
         moved = traffic(self.problem, self.best).bytes
-        return Solution(self.best, moved, min(self.bound, moved), monotonic() - self.began)
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left."""
-        return self.deadline - monotonic()
+        return Solution(self.best, moved, min(self.bound, moved), self.deadline.clock() - self.began)
 
     def _stays(self) -> Residency:
         """Stays that fit by the sum of bytes, and the bound."""
         if self.order is not None:
             return self._fixed(self.order)
         self.say("the order of least peak")
-        peak = minimum_peak(self.problem, seconds=self.left / 2)
+        peak = minimum_peak(self.problem, deadline=self._half())
         if peak.bytes <= self.capacity:
             return resident_throughout(self.problem, peak.order)
-        self.bound = traffic_bound(self.problem, self.capacity, (peak.order, self.problem.framework_order))
-        found = [self._fixed(order) for order in (peak.order, self.problem.framework_order)]
+        orders = peak.order, self.problem.framework_order
+        self.bound = traffic_bound(self.problem, self.capacity, orders, self.deadline)
+        found = [self._fixed(order) for order in orders]
         start = min(found, key=lambda one: traffic(self.problem, one).bytes)
         if traffic(self.problem, start).bytes <= self.bound:
             return start
@@ -134,7 +127,7 @@ class Cosma:
         """The best stays for one order; where there is no other order, their bound is one of all plans."""
         self.say("stays for one order")
         choice = choose(
-            self.problem, fixed(order), self.capacity, seconds=self.left, workers=self.workers, conflicts=cuts
+            self.problem, fixed(order), self.capacity, deadline=self.deadline, workers=self.workers, conflicts=cuts
         )
         if self.order is not None or not free(self.problem).width():
             self.bound = max(self.bound, choice.bound)
@@ -150,6 +143,8 @@ class Cosma:
             key = part.sizes, tuple(step.operands for step in part.steps), part.producer
             if key not in known:
                 self.say(f"part {place + 1} of {len(some)}: {len(part.steps)} steps")
+                if self.deadline.passed:
+                    break
                 known[key] = self._free(part)
             residency, least = known[key]
             bound += least
@@ -163,11 +158,15 @@ class Cosma:
 
     def _free(self, part: Problem) -> tuple[Residency | None, int]:
         """The best stays with a free schedule, and a bound: by search if it is small, else by CP-SAT."""
-        found = search(part, self.capacity, states=_STATES)
+        found = search(part, self.capacity, states=_STATES, deadline=self.deadline)
         if found.residency is not None:
             return found.residency, found.bound
-        choice = choose(part, free(part), self.capacity, seconds=self.left / 2, workers=self.workers)
+        choice = choose(part, free(part), self.capacity, deadline=self._half(), workers=self.workers)
         return choice.residency, max(choice.bound, found.bound)
+
+    def _half(self) -> Deadline:
+        """Half of the time that is left."""
+        return self.deadline.within(self.deadline.left / 2)
 
     def _place(self, residency: Residency) -> None:
         """Give stays addresses; as long as that cannot be, forbid what is in conflict and choose again."""
@@ -178,13 +177,14 @@ class Cosma:
             if cheap >= traffic(self.problem, self.best).bytes:
                 return
             found = placed(
-                self.problem, residency, self.capacity, seconds=min(self.left, _PACK_SECONDS), workers=self.workers
-            )
+                self.problem, residency, self.capacity, deadline=self.deadline.within(_PACK_SECONDS),
+                workers=self.workers,
+            )  # fmt: skip
             if found is not None:
                 self.best = found
                 return
             new = list(conflicts(self.problem, residency, self.capacity, deadline=self.deadline))
-            if not new or self.left <= 0:
+            if not new or self.deadline.passed:
                 self._by_chance(residency)
                 return
             cuts += new
@@ -192,6 +192,6 @@ class Cosma:
 
     def _by_chance(self, residency: Residency) -> None:
         """What packs in the time that is left."""
-        found = placed(self.problem, residency, self.capacity, seconds=self.left, workers=self.workers)
+        found = placed(self.problem, residency, self.capacity, deadline=self.deadline, workers=self.workers)
         if found is not None:
             self.best = found

@@ -12,20 +12,23 @@ if TYPE_CHECKING:
 
     from controller.plan.cosma_problem import Problem
     from controller.plan.cosma_windows import Windows
+    from controller.plan.deadline import Deadline
 
 
-def traffic_bound(problem: Problem, capacity: int, orders: Sequence[Sequence[int]]) -> int:
+def traffic_bound(problem: Problem, capacity: int, orders: Sequence[Sequence[int]], deadline: Deadline) -> int:
     """Bytes that no plan's traffic is below.
 
     While a step runs, the least bytes in excess of the capacity belong to tensors that are spilled and retrieved; one
     that came from DRAM is only retrieved. Steps that no tensor can be waiting at together add up. Only steps at which
-    all the given orders have too many bytes can have an excess.
+    all the given orders have too many bytes can have an excess. By the deadline it is a bound of the steps looked at.
     """
     live = [dict(zip(order, problem.live_bytes(order), strict=True)) for order in orders]
     graph = LeastBytes(problem)
     windows = free(problem)
     found = []
     for step in problem.framework_order:
+        if deadline.passed:
+            break
         if min(one[step] for one in live) <= capacity:
             continue
         excess = graph.at(step) - capacity

@@ -9,6 +9,7 @@ from ortools.sat.python import cp_model
 
 from controller.plan.cosma_model import Model
 from controller.plan.cosma_plan import Residence, Residency
+from controller.plan.deadline import solved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from controller.plan.cosma_plan import Conflict
     from controller.plan.cosma_problem import Problem
     from controller.plan.cosma_windows import Windows
+    from controller.plan.deadline import Deadline
 
 
 @dataclass(frozen=True)
@@ -32,22 +34,18 @@ def choose(
     windows: Windows,
     capacity: int,
     *,
-    seconds: float,
+    deadline: Deadline,
     workers: int,
     conflicts: Sequence[Conflict] = (),
     start: Residency | None = None,
 ) -> Choice:
-    """The cheapest stays in these windows that are found in so many seconds; an interrupt ends it too."""
+    """The cheapest stays in these windows that are found by the deadline."""
+    if deadline.passed:
+        return Choice(None, 0)
     made = Model(problem, windows, capacity, conflicts)
     if start is not None:
         _hint(made, start)
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(seconds, 0.01)
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = 1
-    status = solver.solve(made.model)
-    if status == cp_model.MODEL_INVALID:
-        raise AssertionError(made.model.validate())
+    solver, status = solved(made.model, deadline, workers)
     if status == cp_model.INFEASIBLE:
         # Tensors that never move may be in each other's way in this order whatever is spilled.
         return Choice(None, 0)

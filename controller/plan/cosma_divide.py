@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from controller.plan.cosma_choose import choose
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from controller.plan.cosma_plan import Residency
     from controller.plan.cosma_problem import Problem
+    from controller.plan.deadline import Deadline
 
 #: Steps of a window, pass by pass; it moves on by half of them.
 _LENGTHS = (12, 20, 32)
@@ -21,7 +21,7 @@ _WINDOW_SECONDS = 4.0
 
 
 def improved(
-    problem: Problem, start: Residency, capacity: int, bound: int, *, deadline: float, workers: int,
+    problem: Problem, start: Residency, capacity: int, bound: int, *, deadline: Deadline, workers: int,
     say: Callable[[str], None],
 ) -> Residency:  # fmt: skip
     """Stays that move no more than those given: better ones as far as windows find them before the deadline.
@@ -36,14 +36,14 @@ def improved(
             again = False
             for begin in range(0, len(problem.steps), length // 2):
                 end = min(begin + length, len(problem.steps))
-                if cost <= bound or monotonic() >= deadline:
+                if cost <= bound or deadline.passed:
                     return best
                 if max(problem.live_bytes(best.order)[begin:end]) <= capacity:
                     continue
                 say(f"window of {length} steps at {begin}; {cost:,} bytes, at least {bound:,}")
                 choice = choose(
                     problem, around(problem, best.order, begin, end), capacity, workers=workers, start=best,
-                    seconds=min(_WINDOW_SECONDS, deadline - monotonic()),
+                    deadline=deadline.within(_WINDOW_SECONDS),
                 )  # fmt: skip
                 if choice.residency is not None and traffic(problem, choice.residency).bytes < cost:
                     best, cost = choice.residency, traffic(problem, choice.residency).bytes

@@ -7,6 +7,7 @@ bytes takes the place of addresses. What cannot be packed comes back as a clause
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from ortools.sat.python import cp_model
@@ -71,10 +72,12 @@ class Model:
         return self.done[step][time]
 
     def _one_step_a_time(self) -> None:
-        for time in range(self.count - 1):
-            truths = [self.by(step, time) for step in self.problem.framework_order]
-            if not all(isinstance(truth, int) for truth in truths):
-                self.model.add(sum(truths) == time + 1)
+        """As many steps are done by a time as there have been times; only steps with a choice need to be counted."""
+        open_steps = [step for step, some in enumerate(self.done) if some]
+        closed = sorted(self.windows.last[step] for step, some in enumerate(self.done) if not some)
+        for time in sorted({time for some in self.done for time in some}):
+            truths = [self.by(step, time) for step in open_steps]
+            self.model.add(sum(truths) == time + 1 - bisect_right(closed, time))
 
     def _span(self, tensor: int) -> range:
         """The times at which a tensor may be resident."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from controller.plan.cosma_problem import Problem
+    from controller.plan.deadline import Deadline
 
 
 @dataclass(frozen=True)
@@ -37,19 +38,20 @@ class Found:
     bound: int
 
 
-def search(problem: Problem, capacity: int, *, states: int) -> Found:
-    """Stays of the least traffic, unless there are more states to look at than this.
+def search(problem: Problem, capacity: int, *, states: int, deadline: Deadline) -> Found:
+    """Stays of the least traffic, unless there are more states to look at than this, or it takes longer.
 
     Nothing is evicted before its bytes are needed, and no more than needed; an evicted tensor pays for its writing, if
     it has no copy, and for its coming back at once, since it has a use ahead.
     """
-    mill = _Mill(problem, capacity)
+    mill = _Mill(problem, capacity, deadline)
     everything = (1 << len(problem.steps)) - 1
     start = _State(0, 0, mill.sources, -1, None)
     heap: list[tuple[int, int, int, _State]] = [(0, 0, 0, start)]
     seen: set[tuple[int, int, int]] = set()
     count = 0
-    while heap:
+    cost = 0
+    while heap and not deadline.passed:
         cost, _, _, state = heappop(heap)
         if state.done == everything:
             return Found(_residency(problem, state), cost)
@@ -62,14 +64,17 @@ def search(problem: Problem, capacity: int, *, states: int) -> Found:
         for more, following in mill.moves(state):
             count += 1
             heappush(heap, (cost + more, -following.done.bit_count(), count, following))
-    raise AssertionError("every step fits, so there is a plan")
+    if not deadline.passed:
+        raise AssertionError("every step fits, so there is a plan")
+    # The last state may lack moves, but whatever was cheaper had all of its own.
+    return Found(None, cost)
 
 
 class _Mill:
     """The moves from a state."""
 
-    def __init__(self, problem: Problem, capacity: int) -> None:
-        self.problem, self.capacity = problem, capacity
+    def __init__(self, problem: Problem, capacity: int, deadline: Deadline) -> None:
+        self.problem, self.capacity, self.deadline = problem, capacity, deadline
         self.needs = [sum(1 << other for other in needed) for needed in problem.predecessors]
         self.readers = [sum(1 << step for step in steps) for steps in problem.consumers]
         self.operands = [sum(1 << tensor for tensor in step.operands) for step in problem.steps]
@@ -96,7 +101,7 @@ class _Mill:
         return cost, _State(done, staying, state.copied | leaving, step, state)
 
     def least(self, candidates: int, excess: int) -> Iterator[int]:
-        """Sets of tensors that free enough, none of which could stay."""
+        """Sets of tensors that free enough, none of which could stay; not all of them after the deadline."""
         if excess <= 0:
             yield 0
             return
@@ -104,6 +109,8 @@ class _Mill:
         sizes = self.problem.sizes
         for number in range(1, len(some) + 1):
             for chosen in combinations(some, number):
+                if self.deadline.passed:
+                    return
                 freed = sum(sizes[tensor] for tensor in chosen)
                 if freed >= excess and freed - min(sizes[tensor] for tensor in chosen) < excess:
                     yield sum(1 << tensor for tensor in chosen)

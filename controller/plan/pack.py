@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import gcd
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from controller.plan import pack_model
+from controller.plan.deadline import Deadline
 from controller.plan.pack_problem import Packing, load
 from controller.plan.pack_search import PREFERENCES, BudgetError, Search
 
@@ -24,27 +24,24 @@ def pack(
     buffers: Sequence[Buffer],
     capacity: int | None = None,
     *,
-    seconds: float = 60.0,
+    deadline: Deadline | None = None,
     workers: int = 2,
     say: Callable[[str], None] = lambda _: None,
 ) -> Packing:
     """Offsets for buffers: no higher than the capacity if they can be found, else as low as they can be found.
 
-    Without a capacity the lowest packing is sought. It ends after so many seconds, or by an interrupt, with the best
-    packing and the best bound so far.
+    Without a capacity the lowest packing is sought. It ends by the deadline with the best packing and the best bound
+    so far; without one it ends when both meet.
     """
     unit = gcd(*(one.size for one in buffers)) or 1
     scaled = [replace(one, size=one.size // unit) for one in buffers]
     goal = None if capacity is None else capacity // unit
     parts = [_Part(group) for group in components(scaled)]
-    deadline = monotonic() + seconds
-    try:
-        for part in sorted(parts, key=lambda one: one.bound, reverse=True):
-            lowest = max(one.bound for one in parts)
-            say(f"packing {len(part.places)} buffers, at least {part.bound * unit:,} bytes")
-            part.improve(lowest if goal is None else max(goal, lowest), deadline, workers)
-    except KeyboardInterrupt:
-        say("interrupted")
+    deadline = deadline or Deadline()
+    for part in sorted(parts, key=lambda one: one.bound, reverse=True):
+        lowest = max(one.bound for one in parts)
+        say(f"packing {len(part.places)} buffers, at least {part.bound * unit:,} bytes")
+        part.improve(lowest if goal is None else max(goal, lowest), deadline, workers)
     offsets = [0] * len(buffers)
     for part in parts:
         for place, offset in zip(part.places, part.offsets, strict=True):
@@ -62,7 +59,7 @@ class _Part:
         self.bound = load(self.buffers)
         self.offsets, self.height = min(simple(self.buffers), key=lambda pair: pair[1])
 
-    def improve(self, goal: int, deadline: float, workers: int) -> None:
+    def improve(self, goal: int, deadline: Deadline, workers: int) -> None:
         """Come down to the goal, or as near as time allows; the packing is always whole."""
         if self.height <= goal:
             return
@@ -78,9 +75,9 @@ class _Part:
                 break
             self.offsets, self.height = found, aim
             return
-        while self.height > max(goal, self.bound) and monotonic() < deadline:
+        while self.height > max(goal, self.bound) and not deadline.passed:
             found, self.bound = pack_model.solve(
-                self.buffers, self.offsets, self.bound, self.height - 1, goal=goal, seconds=deadline - monotonic(),
+                self.buffers, self.offsets, self.bound, self.height - 1, goal=goal, deadline=deadline,
                 workers=workers,
             )  # fmt: skip
             if found is None:

@@ -10,6 +10,7 @@ import typer
 
 from controller.display import display
 from controller.files import write_whole
+from controller.plan.deadline import Deadline
 from controller.plan.pack import pack
 from controller.plan.pack_csv import packed_csv, read_buffers
 from controller.plan.pack_problem import violations
@@ -29,8 +30,9 @@ def pack_command(
 ) -> None:
     """Give each buffer an offset, so that those alive at one time do not overlap; interrupted, the best so far."""
     buffers = read_buffers(file)
-    with display(quiet=quiet) as shown:
-        packing = pack(buffers, capacity, seconds=seconds, say=shown.say)
+    deadline = Deadline(seconds)
+    with display(quiet=quiet) as shown, deadline.ended_by_interrupt():
+        packing = pack(buffers, capacity, deadline=deadline, say=shown.say)
     broken = next(violations(buffers, packing.offsets, packing.height), None)
     if broken is not None:
         raise CheckError(f"{file}: the packing is wrong: {broken}")

@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING
 
 from ortools.sat.python import cp_model
 
+from controller.plan.deadline import solved
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from controller.plan.deadline import Deadline
     from controller.plan.pack_problem import Buffer
 
 
 def solve(
-    buffers: Sequence[Buffer], hint: Sequence[int], low: int, high: int, *, goal: int, seconds: float, workers: int
+    buffers: Sequence[Buffer], hint: Sequence[int], low: int, high: int, *, goal: int, deadline: Deadline, workers: int
 ) -> tuple[list[int] | None, int]:
     """Offsets of a packing of at most `high` bytes, as low as can be found, and a bound of the height.
 
-    It ends when a packing is no higher than `goal`, when the lowest is proven, or after so many seconds; an interrupt
-    ends it too, with the best so far. None where no packing was found; the bound is above `high` where there is none.
+    It ends when a packing is no higher than `goal`, when the lowest is proven, or by the deadline, with the best so
+    far. None where no packing was found; the bound is above `high` where there is none.
     """
     model = cp_model.CpModel()
     offsets = [model.new_int_var(0, high - one.size, f"offset of {one.name}") for one in buffers]
@@ -36,11 +39,7 @@ def solve(
         model.add(height == high)
     else:
         model.minimize(height)
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(seconds, 0.01)
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = 1
-    status = solver.solve(model, _Until(goal))
+    solver, status = solved(model, deadline, workers, _Until(goal))
     if status == cp_model.INFEASIBLE:
         return None, high + 1
     if status == cp_model.UNKNOWN:

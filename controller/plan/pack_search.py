@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from controller.plan.deadline import Deadline
     from controller.plan.pack_problem import Buffer
 
     Preference = Callable[[Buffer], tuple[int, ...]]
@@ -58,11 +58,11 @@ class Search:
     preference
         Which of several candidates is tried first: the least.
     nodes, deadline
-        After how many placements, or at which value of time.monotonic, it is given up.
+        After how many placements, or by when, it is given up.
     """
 
     def __init__(
-        self, buffers: Sequence[Buffer], capacity: int, preference: Preference, *, nodes: int, deadline: float
+        self, buffers: Sequence[Buffer], capacity: int, preference: Preference, *, nodes: int, deadline: Deadline
     ) -> None:
         order = sorted(range(len(buffers)), key=lambda place: preference(buffers[place]))
         self.order = order
@@ -100,7 +100,7 @@ class Search:
                 del chosen[-1:]
                 continue
             self.nodes -= 1
-            if self.nodes < 0 or (self.nodes % 256 == 0 and monotonic() > self.deadline):
+            if self.nodes < 0 or (self.nodes % 256 == 0 and self.deadline.passed):
                 raise BudgetError
             following = self._placed(level, *choice)
             chosen.append(choice)

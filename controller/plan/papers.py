@@ -12,7 +12,7 @@ from rich.console import Console
 
 from controller.display import display
 from controller.files import write_whole
-from controller.plan import onsram_paper, pinfuse_paper
+from controller.plan import cosma_paper, onsram_paper, pinfuse_paper
 from controller.refusal import ModelError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: What compares with each paper; it is told how to say where it is.
 PAPERS: dict[str, Callable[[Callable[[str], None]], Comparison]] = {
+    "cosma": cosma_paper.compare,
     "onsram": onsram_paper.compare,
     "pinfuse": pinfuse_paper.compare,
 }

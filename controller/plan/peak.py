@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from time import monotonic
 from typing import TYPE_CHECKING
 
+from controller.plan.deadline import Deadline
 from controller.plan.peak_bound import peak_bound
 
 if TYPE_CHECKING:
@@ -97,22 +97,22 @@ class _Search:
                 return state, found
 
 
-def minimum_peak(problem: Problem, *, seconds: float = 60.0) -> Peak:
-    """The order of least peak; after so many seconds the better of the framework's and a greedy end of the search.
+def minimum_peak(problem: Problem, deadline: Deadline | None = None) -> Peak:
+    """The order of least peak; by the deadline the better of the framework's and a greedy end of the search.
 
     The bound is proven in both cases.
     """
+    deadline = deadline or Deadline()
     search = _Search(problem)
     everything = (1 << len(problem.steps)) - 1
     ready = frozenset(step for step, needed in enumerate(search.needs) if not needed)
     start = _State(0, 0, ready, (), None)
-    heap: list[tuple[int, int, int, int, _State]] = [(peak_bound(problem), 0, 0, 0, start)]
+    heap: list[tuple[int, int, int, int, _State]] = [(peak_bound(problem, deadline), 0, 0, 0, start)]
     seen: dict[int, int] = {}
-    deadline = monotonic() + seconds
     count = 0
     while heap:
         peak, *_, state = heappop(heap)
-        if monotonic() > deadline:
+        if deadline.passed:
             return _give_up(problem, search, state, peak)
         state, choices = search.settle(state, peak)
         if state.done == everything:

@@ -9,18 +9,19 @@ from ortools.graph.python import max_flow
 
 if TYPE_CHECKING:
     from controller.plan.cosma_problem import Problem
+    from controller.plan.deadline import Deadline
 
 #: Cuts are found at so many steps, those with most bytes in the framework's order.
 _STEPS = 32
 
 
-def peak_bound(problem: Problem) -> int:
-    """Bytes that no order's peak is below."""
+def peak_bound(problem: Problem, deadline: Deadline) -> int:
+    """Bytes that no order's peak is below, as far as it is known by the deadline."""
     live = problem.live_bytes(problem.framework_order)
     graph = LeastBytes(problem)
     best = problem.largest_footprint
     for step in nlargest(_STEPS, problem.framework_order, key=live.__getitem__):
-        if live[step] <= best:
+        if live[step] <= best or deadline.passed:
             break
         best = max(best, graph.at(step))
     return best

@@ -12,6 +12,7 @@ import typer
 
 from controller.display import display
 from controller.files import write_whole
+from controller.plan.deadline import Deadline
 from controller.plan.from_graph import from_graph
 from controller.plan.methods import METHODS, Method
 from controller.plan.support import unsupported
@@ -23,6 +24,7 @@ from controller.refusal import CheckError, ModelError
 if TYPE_CHECKING:
     from controller.plan.machine import Work
     from controller.plan.network import Network
+    from controller.plan.solution import Plan
 
 Name = Annotated[str, typer.Argument(metavar="NAME|MODEL.onnx", help="A network of the papers, or a quantized one.")]
 Output = Annotated[Path, typer.Option("-o", metavar="PLAN", help="Where the plan goes, as JSON.")]
@@ -34,17 +36,19 @@ def plan_command(
     output: Output,
     method: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(METHODS)}.")],
     budget: Annotated[int | None, typer.Option(min=1, metavar="BYTES", help=_BUDGET)] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="After how long the best so far is taken.")] = 60.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Plan a network on the machine of a paper: order, groups, and what the scratchpad holds in each step."""
+    """Plan a network on the machine of a paper: order, groups, residency; interrupted, the best so far."""
     if method not in METHODS:
         raise ModelError(f"--method must be one of {', '.join(METHODS)}, not '{method}'")
     chosen = METHODS[method]
     machine = replace(chosen.machine, capacity=budget or chosen.machine.capacity)
-    with display(quiet=quiet) as shown:
+    deadline = Deadline(seconds)
+    with display(quiet=quiet) as shown, deadline.ended_by_interrupt():
         shown.say(f"planning {name}")
         graph = _network(name, chosen)
-        plan = chosen.plan(graph, machine)
+        plan = chosen.plan(graph, machine, deadline)
     if plan is None:
         raise ModelError(f"{name} does not fit: no plan of method {method} runs it in {machine.capacity:,} bytes")
     try:
@@ -55,7 +59,7 @@ def plan_command(
     found = {**plan.described(graph), "machine": machine.name, "time": time, "traffic": _traffic(work)}
     write_whole(output, (json.dumps(found | {"unsupported": unsupported(graph)}, indent=1) + "\n").encode())
     if not quiet:
-        sys.stdout.writelines(f"{line}\n" for line in _summary(graph, work))
+        sys.stdout.writelines(f"{line}\n" for line in _summary(graph, plan, work))
 
 
 def _network(name: str, method: Method) -> Network:
@@ -69,10 +73,14 @@ def _traffic(work: tuple[Work, ...]) -> dict[str, int]:
     return {key: sum(getattr(one, key) for one in work) for key in ("weights", "read", "written", "macs")}
 
 
-def _summary(graph: Network, work: tuple[Work, ...]) -> list[str]:
+def _summary(graph: Network, plan: Plan, work: tuple[Work, ...]) -> list[str]:
     traffic = _traffic(work)
     maps = f"{traffic['read']:,} bytes read, {traffic['written']:,} written"
     extra = f"{traffic['macs'] - graph.macs:+,} multiplications"
     lines = [f"{len(work)} steps; maps: {maps}; weights: {traffic['weights']:,} read; {extra}"]
+    if plan.bound is not None:
+        moved = traffic["read"] + traffic["written"]
+        distance = f"{100 * (moved - plan.bound) / moved:.1f} % of it" if moved > plan.bound else "none of it"
+        lines.append(f"at least {plan.bound:,} bytes of maps must move: {distance} may be saved yet")
     beyond = unsupported(graph)
     return lines + ([f"only planned, for the machine does not run it yet: {', '.join(beyond)}"] if beyond else [])

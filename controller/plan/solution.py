@@ -62,12 +62,15 @@ class Plan:
         Bytes of the scratchpad it is made for.
     steps
         In order.
+    bound
+        Bytes of maps that no plan of the method's rules moves less than, where the method knows such a bound.
     """
 
     network: str
     method: str
     capacity: int
     steps: tuple[Step, ...]
+    bound: int | None = None
 
     def described(self, network: Network) -> dict[str, Any]:
         """The plan as data, with operators by name."""
@@ -78,4 +81,5 @@ class Plan:
             one |= {"replaces": dict(step.replaces), "addresses": dict(step.addresses), "rows": step.rows}
             one |= {"cached": step.cached, "held": step.held}
             steps.append(one)
-        return {"network": self.network, "method": self.method, "capacity": self.capacity, "steps": steps}
+        whole = {"network": self.network, "method": self.method, "capacity": self.capacity, "bound": self.bound}
+        return {**whole, "steps": steps}

@@ -16,6 +16,7 @@ from controller.plan.solution import Plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from controller.plan.deadline import Deadline
     from controller.plan.machine import Machine
     from controller.plan.network import Network
 
@@ -31,6 +32,17 @@ def test_a_plan_is_written(pinfold: Callable[..., tuple[int, str, str]], tmp_pat
     assert plan["traffic"]["macs"] >= 100_000
     assert plan["unsupported"] == []
     assert "multiplications" in out
+
+
+def test_how_far_a_plan_may_be_from_the_least_is_said(
+    pinfold: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    arguments = ("plan", DIGITS, "--method", "cosma", "-o", tmp_path / "plan.json")
+    _, out, _ = pinfold(*arguments, "--seconds", "30")
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    moved = plan["traffic"]["read"] + plan["traffic"]["written"]
+    assert plan["bound"] == moved
+    assert f"at least {moved:,} bytes of maps must move: none of it may be saved yet" in out
 
 
 def test_what_is_only_planned_is_marked(pinfold: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
@@ -69,7 +81,7 @@ def test_what_cannot_be_planned_is_refused(
 def test_a_wrong_plan_is_never_written(
     pinfold: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def empty(network: Network, machine: Machine) -> Plan:
+    def empty(network: Network, machine: Machine, _: Deadline) -> Plan:
         return Plan(network.name, "empty", machine.capacity, ())
 
     broken = replace(methods.METHODS["pin"], plan=empty)
@@ -96,7 +108,7 @@ def test_papers_are_shown_and_kept(
 def test_an_unknown_paper_is_refused(pinfold: Callable[..., tuple[int, str, str]]) -> None:
     status, _, err = pinfold("papers", "--only", "another")
     assert status == 2
-    assert "--only must be one of onsram, pinfuse" in err
+    assert "--only must be one of cosma, onsram, pinfuse" in err
 
 
 def test_the_geometric_mean_is_of_ratios() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import inf
+from signal import SIGINT, raise_signal
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from controller.plan import cosma
 from controller.plan.builder import SEPARATE
 from controller.plan.cosma import Cosma
 from controller.plan.cosma_bound import traffic_bound
@@ -20,6 +19,7 @@ from controller.plan.cosma_problem import Problem, Step, problem
 from controller.plan.cosma_search import search
 from controller.plan.cosma_segments import segments
 from controller.plan.cosma_windows import fixed, free
+from controller.plan.deadline import Deadline
 from controller.plan.peak import minimum_peak
 from controller.plan.zoo import network
 from controller.refusal import ModelError
@@ -33,7 +33,7 @@ SKIP = chain(("", "a"), ("a", "b"), ("b", "c"), ("c", "d"), ("ad", "e"), a=2, b=
 @settings(max_examples=60, deadline=None)
 def test_a_fixed_schedule_is_solved_to_the_optimum(drawn: Problem, more: int) -> None:
     capacity = drawn.largest_footprint + more
-    choice = choose(drawn, fixed(drawn.framework_order), capacity, seconds=20, workers=1)
+    choice = choose(drawn, fixed(drawn.framework_order), capacity, deadline=Deadline(20), workers=1)
     assert choice.residency is not None
     assert not list(broken_rules(drawn, choice.residency, capacity))
     least = least_traffic(drawn, drawn.framework_order, capacity)
@@ -45,23 +45,24 @@ def test_a_fixed_schedule_is_solved_to_the_optimum(drawn: Problem, more: int) ->
 def test_search_and_solver_agree_on_a_free_schedule(drawn: Problem, more: int) -> None:
     capacity = drawn.largest_footprint + more
     least = min(least_traffic(drawn, order, capacity) for order in orders(drawn))
-    found = search(drawn, capacity, states=10**6)
+    found = search(drawn, capacity, states=10**6, deadline=Deadline())
     assert found.residency is not None
     assert not list(broken_rules(drawn, found.residency, capacity))
     assert traffic(drawn, found.residency).bytes == found.bound == least
-    choice = choose(drawn, free(drawn), capacity, seconds=20, workers=1)
+    choice = choose(drawn, free(drawn), capacity, deadline=Deadline(20), workers=1)
     assert choice.residency is not None
     assert not list(broken_rules(drawn, choice.residency, capacity))
     assert traffic(drawn, choice.residency).bytes == choice.bound == least
-    assert traffic_bound(drawn, capacity, [drawn.framework_order]) <= least
-    assert sum(search(part.problem, capacity, states=10**6).bound for part in segments(drawn)) == least
+    assert traffic_bound(drawn, capacity, [drawn.framework_order], Deadline()) <= least
+    parts = [search(part.problem, capacity, states=10**6, deadline=Deadline()) for part in segments(drawn)]
+    assert sum(part.bound for part in parts) == least
 
 
 @given(problems(), st.integers(0, 5))
 @settings(max_examples=60, deadline=None)
 def test_every_plan_keeps_the_rules_and_its_bound_holds(drawn: Problem, more: int) -> None:
     capacity = drawn.largest_footprint + more
-    found = Cosma(drawn, capacity, seconds=20, workers=1).solve()
+    found = Cosma(drawn, capacity, deadline=Deadline(20), workers=1).solve()
     assert all(one.address is not None for one in found.residency.residences)
     assert not list(broken_rules(drawn, found.residency, capacity))
     least = min(least_traffic(drawn, order, capacity) for order in orders(drawn))
@@ -72,7 +73,7 @@ def test_every_plan_keeps_the_rules_and_its_bound_holds(drawn: Problem, more: in
 @settings(max_examples=150, deadline=None)
 def test_a_broken_plan_is_noticed(drawn: Problem, more: int, data: st.DataObject) -> None:
     capacity = drawn.largest_footprint + more
-    good = Cosma(drawn, capacity, seconds=20, workers=1).solve().residency
+    good = Cosma(drawn, capacity, deadline=Deadline(20), workers=1).solve().residency
     stays = list(good.residences)
     place = data.draw(st.integers(0, len(stays) - 1))
     one = stays[place]
@@ -139,7 +140,7 @@ def test_what_cannot_be_packed_is_chosen_otherwise() -> None:
     one = tangled()
     assert max(one.live_bytes(one.framework_order)) == 5
     stays = resident_throughout(one, one.framework_order)
-    assert placed(one, stays, 5, seconds=10, workers=1) is None
+    assert placed(one, stays, 5, deadline=Deadline(10), workers=1) is None
     found = Cosma(one, 5, order=one.framework_order, workers=1).solve()
     assert not list(broken_rules(one, found.residency, 5))
     # One byte leaves for a time at which no step needs it, and comes back.
@@ -149,11 +150,11 @@ def test_what_cannot_be_packed_is_chosen_otherwise() -> None:
 def test_a_conflict_is_impossible_and_without_any_of_its_stays_possible() -> None:
     one = tangled()
     stays = resident_throughout(one, one.framework_order)
-    [conflict] = conflicts(one, stays, 5, deadline=inf)
-    assert placed(one, replace(stays, residences=conflict), 5, seconds=10, workers=1) is None
+    [conflict] = conflicts(one, stays, 5, deadline=Deadline())
+    assert placed(one, replace(stays, residences=conflict), 5, deadline=Deadline(10), workers=1) is None
     for left_out in conflict:
         fewer = tuple(other for other in conflict if other is not left_out)
-        assert placed(one, replace(stays, residences=fewer), 5, seconds=10, workers=1) is not None
+        assert placed(one, replace(stays, residences=fewer), 5, deadline=Deadline(10), workers=1) is not None
 
 
 def test_a_step_that_does_not_fit_is_refused() -> None:
@@ -162,19 +163,60 @@ def test_a_step_that_does_not_fit_is_refused() -> None:
     assert str(refusal.value) == "chain does not fit: step3 needs 8 bytes in 7; --budget 8 fits"
 
 
-def test_an_interrupt_leaves_a_whole_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("step", [0, 1, 3])
+def test_an_interrupt_leaves_the_best_plan_so_far(step: int) -> None:
+    one = problem(network("amoebanetd", granularity=SEPARATE), parameters=False)
+    deadline = Deadline()
+    said: list[str] = []
 
-    monkeypatch.setattr(cosma, "minimum_peak", interrupted)
-    found = Cosma(SKIP, 8, workers=1).solve()
-    assert not list(broken_rules(SKIP, found.residency, 8))
-    assert (found.bytes, found.bound, found.gap) == (4, 0, 1.0)
+    def say(text: str) -> None:
+        said.append(text)
+        if len(said) == step + 1:
+            raise_signal(SIGINT)
+
+    with deadline.ended_by_interrupt():
+        found = Cosma(one, one.largest_footprint, deadline=deadline, workers=1, say=say).solve()
+    assert deadline.interrupted
+    assert len(said) < step + 10
+    assert not list(broken_rules(one, found.residency, one.largest_footprint))
+    assert found.bound <= found.bytes
+
+
+class Ticks:
+    """A clock that is a little later whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("name", ["amoebanetd", "vit"])
+def test_whatever_time_there_is_there_is_a_whole_plan(name: str, seconds: float) -> None:
+    """Every part of the planner asks the one clock, and none goes on for long after the end."""
+    one = problem(network(name, granularity=SEPARATE), parameters=False)
+    clock = Ticks()
+    capacity = one.largest_footprint
+    found = Cosma(one, capacity, deadline=Deadline(seconds, clock=clock), workers=1).solve()
+    assert not list(broken_rules(one, found.residency, capacity))
+    assert found.bound <= found.bytes
+    assert clock.now < 2 * seconds + 1
+
+
+def test_a_search_out_of_time_still_has_a_bound() -> None:
+    least = search(SKIP, 8, states=10**6, deadline=Deadline()).bound
+    for ticks in range(1, 30):
+        found = search(SKIP, 8, states=10**6, deadline=Deadline(ticks / 1000, clock=Ticks()))
+        assert found.bound <= least
+        assert found.residency is None or found.bound == least
 
 
 def test_without_time_there_is_a_whole_plan() -> None:
     one = problem(network("vit", granularity=SEPARATE), parameters=False)
-    found = Cosma(one, one.largest_footprint, seconds=0, workers=1).solve()
+    found = Cosma(one, one.largest_footprint, deadline=Deadline(0), workers=1).solve()
     assert not list(broken_rules(one, found.residency, one.largest_footprint))
     assert found.bound <= found.bytes
 
@@ -184,7 +226,7 @@ def test_without_time_there_is_a_whole_plan() -> None:
 def test_nothing_moves_at_the_least_peak(name: str, parameters: bool) -> None:
     one = problem(network(name, granularity=SEPARATE), parameters=parameters)
     peak = minimum_peak(one).bytes
-    found = Cosma(one, peak, seconds=30, workers=1).solve()
+    found = Cosma(one, peak, deadline=Deadline(30), workers=1).solve()
     assert not list(broken_rules(one, found.residency, peak))
     assert (found.bytes, found.bound) == (0, 0)
 

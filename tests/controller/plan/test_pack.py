@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 from math import inf
+from signal import SIGINT, raise_signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.plan import pack_model
+from controller.plan.deadline import Deadline
 from controller.plan.pack import pack, simple
 from controller.plan.pack_command import pack_command
 from controller.plan.pack_csv import packed_csv, read_buffers
@@ -53,17 +55,17 @@ def test_the_lowest_packing_is_found_and_proven(buffers: list[Buffer]) -> None:
 @given(some_buffers(), st.sampled_from(PREFERENCES))
 def test_the_canonical_search_alone_decides(buffers: list[Buffer], preference: object) -> None:
     height = lowest(buffers)
-    found = Search(buffers, height, preference, nodes=10**6, deadline=inf).run()  # type: ignore[arg-type]
+    found = Search(buffers, height, preference, nodes=10**6, deadline=Deadline()).run()  # type: ignore[arg-type]
     assert found is not None
     assert not list(violations(buffers, found, height))
-    assert Search(buffers, height - 1, preference, nodes=10**6, deadline=inf).run() is None  # type: ignore[arg-type]
+    assert Search(buffers, height - 1, preference, nodes=10**6, deadline=Deadline()).run() is None  # type: ignore[arg-type]
 
 
 @given(some_buffers())
 def test_the_solver_alone_decides(buffers: list[Buffer]) -> None:
     offsets, height = min(simple(buffers), key=lambda pair: pair[1])
     low = load(buffers)
-    found, bound = pack_model.solve(buffers, offsets, low, height, goal=low, seconds=20, workers=1)
+    found, bound = pack_model.solve(buffers, offsets, low, height, goal=low, deadline=Deadline(20), workers=1)
     assert found is not None
     reached = max(offset + one.size for offset, one in zip(found, buffers, strict=True))
     assert reached == lowest(buffers)
@@ -99,7 +101,7 @@ def test_what_lives_one_after_the_other_shares_bytes() -> None:
 
 def test_a_search_without_budget_does_not_know() -> None:
     with pytest.raises(BudgetError):
-        Search([Buffer("a", 0, 1, 1)], 1, PREFERENCES[0], nodes=0, deadline=inf).run()
+        Search([Buffer("a", 0, 1, 1)], 1, PREFERENCES[0], nodes=0, deadline=Deadline()).run()
 
 
 #: Their load is 20 and can be reached, but first fit in any of its orders needs more.
@@ -119,17 +121,21 @@ def test_search_improves_on_first_fit() -> None:
 
 def test_without_time_there_is_a_packing_with_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.plan.pack._EFFORT", 1)
-    packing = pack(AWKWARD, seconds=0, workers=1)
+    packing = pack(AWKWARD, deadline=Deadline(0), workers=1)
     assert not list(violations(AWKWARD, packing.offsets, packing.height))
     assert (packing.height, packing.bound, packing.gap) == (22, 20, 2 / 22)
 
 
 def test_an_interrupt_leaves_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: Search) -> None:
-        raise KeyboardInterrupt
+        if not deadline.interrupted:
+            raise_signal(SIGINT)
+        raise BudgetError
 
     monkeypatch.setattr(Search, "run", interrupted)
-    packing = pack(AWKWARD, workers=1)
+    deadline = Deadline()
+    with deadline.ended_by_interrupt():
+        packing = pack(AWKWARD, deadline=deadline, workers=1)
     assert not list(violations(AWKWARD, packing.offsets, packing.height))
     assert (packing.height, packing.bound) == (22, 20)
 

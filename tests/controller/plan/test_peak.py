@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from controller.plan.builder import SEPARATE
 from controller.plan.cosma_problem import Problem, problem
+from controller.plan.deadline import Deadline
 from controller.plan.peak import minimum_peak
 from controller.plan.peak_bound import LeastBytes, peak_bound
 from controller.plan.zoo import network
@@ -19,7 +20,7 @@ def test_no_order_has_a_lower_peak(drawn: Problem) -> None:
     peaks = [max(drawn.live_bytes(order)) for order in orders(drawn)]
     found = minimum_peak(drawn)
     assert found.bytes == found.bound == max(drawn.live_bytes(found.order)) == min(peaks)
-    assert peak_bound(drawn) <= min(peaks)
+    assert peak_bound(drawn, Deadline()) <= min(peaks)
 
 
 @given(problems())
@@ -35,7 +36,7 @@ def test_the_cut_is_the_least_over_all_orders(drawn: Problem) -> None:
 def test_without_time_the_framework_order_and_a_bound_remain() -> None:
     # a is big and freed by the branch to d; the framework runs the other branch first.
     branches = chain(("a", "b"), ("b", "c"), ("a", "d"), ("cd", "e"), a=8, b=4, c=4, d=1, e=1)
-    found = minimum_peak(branches, seconds=-1)
+    found = minimum_peak(branches, deadline=Deadline(0))
     assert found.bound <= minimum_peak(branches).bytes <= found.bytes
 
 
