@@ -13,7 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sim.errors import MachineError
 from sim.machine import Machine
@@ -26,7 +26,7 @@ from tb.machines import memory
 from tb.mutation import mutated_simulator
 from tb.plans import PLANS, plan
 from tb.programs import sample
-from tb.regression import Draw
+from tb.regression import draws
 from tb.rules import RULES
 from tb.simulation import BenchError
 from tb.system import observe
@@ -61,17 +61,26 @@ _ASSERTED = re.compile(
     r"^([^\n%]* must [^\n%]*?)(?:\[\d+\] )?%Error|Assertion failed in \S+ ([^\n:]* must [^\n:]*)", re.MULTILINE
 )
 
-Program = tuple["Sample", Policy]
+
+
+class Program(NamedTuple):
+    """A program, the policy it runs under, and whether a reset comes before it."""
+
+    sample: Sample
+    policy: Policy = Policy.NONE
+    reset: bool = True
+
+
 Expected = tuple["Job", "Run", bytes]
 
 
 def expected(programs: Sequence[Program], *, stalled: bool = False) -> list[Expected]:
-    """Programs, each after a reset, with what the model says of them; the memory's profiles take turns."""
+    """Programs, with what the model says of them; the memory's profiles take turns."""
     model, found = Machine(MACHINE), []
-    for number, (one, policy) in enumerate(programs):
+    for number, one in enumerate(programs):
         job = agreement.job(
-            one, memory(number, PROFILES[number % len(PROFILES)]), policy=policy, limit=1_000_000, watchdog=PATIENCE,
-            stall_seed=number + 1 if stalled else None,
+            one.sample, memory(number, PROFILES[number % len(PROFILES)]), policy=one.policy, reset=one.reset,
+            limit=1_000_000, watchdog=PATIENCE, stall_seed=number + 1 if stalled else None,
         )  # fmt: skip
         found.append((job, *agreement.expected(MACHINE, job, machine=model)))
     return found
@@ -79,9 +88,10 @@ def expected(programs: Sequence[Program], *, stalled: bool = False) -> list[Expe
 
 def batches() -> list[list[Expected]]:
     """Plans and random programs, those that notice most first."""
-    planned = [(plan(make, MACHINE), policy) for make, policy in PLANS.items()]
-    first, stalled, more = ([(sample(MACHINE, s), Policy.NONE) for s in seeds] for seeds in (FIRST, STALLED, MORE))
-    turns = [(sample(MACHINE, seed), Draw(seed).policy) for seed in TURNS]
+    planned = [Program(plan(make, MACHINE), policy) for make, policy in PLANS.items()]
+    first, stalled, more = ([Program(sample(MACHINE, s)) for s in seeds] for seeds in (FIRST, STALLED, MORE))
+    drawn = draws(TURNS.start, len(TURNS))
+    turns = [Program(sample(MACHINE, draw.seed, computes=draw.length), draw.policy, draw.reset) for draw in drawn]
     return [expected([*planned, *first]), expected(stalled, stalled=True), expected([*more, *turns])]
 
 

@@ -223,6 +223,34 @@ def _engines() -> list[Edit]:
     return rules
 
 
+def _policies() -> list[Edit]:
+    """Who gives up a page, and what is known of it."""
+    rank, quota, history, notes = (f"hw/{name}.py" for name in ("rank", "quota", "history", "operands"))
+    return [
+        Edit("static: a group that has its quota gives up its own", quota,
+             "self.full.eq(«counts[group] >= limits[group]»)",
+             _NEVER),
+        Edit("static: the tensor bound first goes first", rank, "key.eq(«self.binding.order»)", _ZERO),
+        Edit("lru: the tensor named longest ago goes first", rank,
+             "with m.Default():\n                m.d.comb += key.eq(«used»)",
+             _ZERO),
+        Edit("frequency: the page named least often goes first", rank,
+             "(self.policy == Policy.FREQUENCY) & «(less != more)»",
+             _NEVER),
+        Edit("frequency: uses are counted", notes,
+             "uses.eq(self.usage.uses + «(self.usage.uses != MOST_USES)»)", _NEVER),
+        Edit("eager: the tensor that stays away longest goes first", rank, "key.eq(«~away»)", _ZERO),
+        Edit("eager: who is late stays away for as long again", rank, "Mux(«due >= self.stamp», due", _ALWAYS),
+        Edit("eager: what was learned is recalled", history, "Mux(«found», read.data.distance, 0)", _NEVER),
+        Edit("eager: a tensor that came back is learned from", history, "learns.eq(«begins & ~fresh»)", _NEVER),
+        Edit("eager: another operator begins a phase", history,
+             "(fresh | «(old.operator != self.operator)»)", _NEVER),
+        Edit("directed: a tensor that never returns goes first", rank, "Mux(«distance == NEVER»,", _NEVER),
+        Edit("directed: the tensor due last goes first", rank, "key.eq(Cat(~«latest»,", _ZERO),
+        Edit("directed: a pinned tensor goes last", rank, "Cat(~latest, «self.usage.pinned»)", _ZERO),
+    ]  # fmt: skip
+
+
 #: Why nothing can notice that a rule is broken.
 _PROOFS = {
     "a writer of a frame waits for POST, its last writer":
@@ -244,6 +272,6 @@ _PROOFS = {
     "END waits for TAKE": "each WRITE waits for its TAKE, and END for WRITE",
 }
 
-_ALL = (*_hazards(), *_dispatch(), *_transfers(), *_pages(), *_engines())
+_ALL = (*_hazards(), *_dispatch(), *_transfers(), *_pages(), *_engines(), *_policies())
 #: Numbered from 1 in this order.
 RULES: tuple[Edit, ...] = tuple(replace(edit, proof=_PROOFS.get(edit.rule, "")) for edit in _ALL)
