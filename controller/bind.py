@@ -81,21 +81,24 @@ class Binder:
     def bind(self, index: int) -> list[Instruction]:
         """The BINDs that command `index` needs before it."""
         found: list[Instruction] = []
-        command = self.commands[index]
-        for buffer, (low, high) in command.spans.items():
+        for buffer, (low, high) in self.commands[index].spans.items():
             first, end = low // self.config.page_words, (high - 1) // self.config.page_words + 1
-            slot = next((s for s, bound in enumerate(self.slots) if bound and bound.buffer is buffer), None)
-            if slot is not None:
-                bound = self.bound(slot)
-                if bound.first <= first and end <= bound.first + bound.pages:
-                    continue
-            whole, limit = buffer.pages(self.config.page_words), 5 * self.config.virtual_pages // 16
-            slices = [] if whole > limit else [(0, whole)]
-            if buffer.kind is TensorClass.WEIGHTS and whole > self.stream:
-                slices = [*self._streamed(index, buffer, first), *slices]
-            slices += [(first, min(max(limit, end - first), whole - first)), (first, end - first)]
-            found += self._take(index, buffer, slices, slot)
+            found += self.cover(index, buffer, first, end)
         return found
+
+    def cover(self, index: int, buffer: Buffer, first: int, end: int) -> list[Instruction]:
+        """The BIND without which pages of a buffer are not bound at command `index`, if there is one."""
+        slot = next((s for s, bound in enumerate(self.slots) if bound and bound.buffer is buffer), None)
+        if slot is not None:
+            bound = self.bound(slot)
+            if bound.first <= first and end <= bound.first + bound.pages:
+                return []
+        whole, limit = buffer.pages(self.config.page_words), 5 * self.config.virtual_pages // 16
+        slices = [] if whole > limit else [(0, whole)]
+        if buffer.kind is TensorClass.WEIGHTS and whole > self.stream:
+            slices = [*self._streamed(index, buffer, first), *slices]
+        slices += [(first, min(max(limit, end - first), whole - first)), (first, end - first)]
+        return self._take(index, buffer, slices, slot)
 
     def wrote(self, buffer: Buffer, intervals: Sequence[tuple[int, int]]) -> None:
         """Note that pages of a buffer have been written: from now on DRAM has bytes of them."""

@@ -17,23 +17,30 @@ if TYPE_CHECKING:
     from controller.place import Placement
     from spec.config import Config
 
+#: A buffer, the first of some pages of it, and how many.
+PageRun = tuple["Buffer", int, int]
 _OPERATORS = 1 << next(field.width for field in COMPUTE.fields if field.name == "operator")
 _LONGEST_RUN = (1 << 20) - 1
 
 
-def emit(commands: Sequence[Command], placement: Placement, config: Config) -> list[Instruction]:
+def emit(
+    commands: Sequence[Command], placement: Placement, config: Config,
+    ahead: Mapping[int, Sequence[PageRun]] | None = None,
+) -> list[Instruction]:  # fmt: skip
     """The instructions of a program, END included.
 
     A page is stored when the last command of its operator that writes it is followed by one more command, so that
     the front end has something to run ahead with while the page is waited for. Pages are released as soon as no
-    later command names them.
+    later command names them. `ahead` has pages to fetch before their time, by the command that they follow.
     """
-    return list(_Emitter(commands, placement, config).instructions())
+    return list(_Emitter(commands, placement, config, ahead or {}).instructions())
 
 
 class _Emitter:
-    def __init__(self, commands: Sequence[Command], placement: Placement, config: Config) -> None:
-        self.commands, self.config = commands, config
+    def __init__(
+        self, commands: Sequence[Command], placement: Placement, config: Config, ahead: Mapping[int, Sequence[PageRun]]
+    ) -> None:
+        self.commands, self.config, self.ahead = commands, config, ahead
         self.binder = Binder(config, commands, placement)
         self.registers: dict[tuple[Opcode, int], Mapping[str, int]] = {}
         self.complete = _completions(commands, config.page_words)
@@ -49,6 +56,7 @@ class _Emitter:
             yield from self._set(index, command)
             yield Instruction(Opcode.COMPUTE, self._trigger(command))
             yield from self._releases(index)
+            yield from self._prefetches(index)
             yield from self._flush()
             self._finish(index, command)
         yield from self._flush()
@@ -104,6 +112,16 @@ class _Emitter:
             for first, end in intervals:
                 begin = first - self.binder.bound(slot).first
                 yield Instruction(Opcode.RELEASE, {"slot": slot, "first": begin, "pages": end - first})
+
+    def _prefetches(self, index: int) -> Iterator[Instruction]:
+        words = self.config.page_words
+        for buffer, first, pages in self.ahead.get(index, ()):
+            yield from self.binder.cover(index, buffer, first, first + pages)
+            slot = self.binder.slot_of(buffer)
+            offset = (first - self.binder.bound(slot).first) * words
+            yield Instruction(Opcode.PREFETCH, {
+                "slot": slot, "offset": offset, "run": pages * words, "stride": 0, "count": 1,
+            })  # fmt: skip
 
     def _stores(self, slot: int, pages: Sequence[int], first: int) -> Iterator[Instruction]:
         words, most = self.config.page_words, _LONGEST_RUN // self.config.page_words

@@ -16,6 +16,7 @@ from controller.display import display
 from controller.files import write_whole
 from controller.inference import infer
 from controller.inputs import load_inputs, random_inputs, split_inputs
+from controller.joint.plan import read_plan
 from controller.options import Batch, Configuration, Json, Model, Quiet, Settings, compiled_model, write_json
 from controller.peak import peak_bytes
 from controller.reference import Reference
@@ -35,6 +36,8 @@ _INPUTS = (
     "An array 'labels' may hold their classes."
 )
 _ENERGY = "Picojoules of each event, in the form of sim/energy.toml, which is taken if left out."
+_POLICY = "The replacement policy; none if left out."
+_PLAN = "Run as a file of `pinfold plan --method joint` says: its chains, its policy."
 _TRACE = "Write every command and burst as a Chrome trace; beside it, as .svg, the pages of the scratchpad over time."
 _INFERENCES = (
     "Random inputs: how many inferences, each from the next seed; 1 if left out. --inputs: only the first so many."
@@ -56,13 +59,14 @@ def run_command(
     model: Model,
     config: Configuration = "default",
     settings: Settings = None,
-    policy: Annotated[str, typer.Option(metavar="NAME", help="The replacement policy.")] = "none",
+    policy: Annotated[str | None, typer.Option(metavar="NAME", help=_POLICY)] = None,
     engine: Annotated[Engine, typer.Option(help="What runs it.")] = Engine.golden,
     inputs: Inputs = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of random inputs, without --inputs; 1 if left out.")] = None,
     batch: Batch = None,
     inferences: Annotated[int | None, typer.Option(min=1, help=_INFERENCES)] = None,
     json_file: Json = None,
+    plan: Annotated[Path | None, typer.Option(metavar="PLAN", help=_PLAN)] = None,
     trace: Trace = None,
     energy: Energy = None,
     quiet: Quiet = False,
@@ -72,9 +76,7 @@ def run_command(
         raise ModelError("--inputs and --seed must not both be given")
     if trace is not None and trace.suffix == ".svg":
         raise ModelError(f"{trace}: --trace must not name an .svg file, which is the picture beside it")
-    if policy.upper() not in Policy.__members__:
-        names = ", ".join(name.lower() for name in Policy.__members__)
-        raise ModelError(f"policy must be one of {names}, not '{policy}'")
+    chosen = _policy(policy, plan)
     seed = 1 if seed is None and inputs is None else seed
     arrays = None if inputs is None else load_inputs(inputs)
     machine = configured(config, settings or [])
@@ -83,6 +85,8 @@ def run_command(
     with display(quiet=quiet) as shown:
         started = perf_counter()
         compiled = compiled_model(model, machine, batch, shown.say)
+        if plan is not None:
+            compiled, chosen = read_plan(plan, compiled)
         seconds, peak = perf_counter() - started, peak_bytes()
         labels = None
         if arrays is None:
@@ -91,9 +95,10 @@ def run_command(
             given, labels = split_inputs(compiled.graph, arrays, inferences)
         found = infer(
             compiled, given, Reference(model), golden=engine is not Engine.rtl, runner=on_rtl, display=shown,
-            policy=Policy[policy.upper()], lives=trace is not None,
+            policy=chosen, lives=trace is not None,
         )
-        result = Result(str(model), compiled, policy, engine.value, seed, found, labels, seconds, peak, costs)
+        ran = chosen.name.lower()
+        result = Result(str(model), compiled, ran, engine.value, seed, found, labels, seconds, peak, costs)
         shown.say("bounds")
         data = result.data()
     if trace is not None:
@@ -107,6 +112,16 @@ def run_command(
         sys.stdout.writelines(f"{line}\n" for line in summary(data))
     if result.differences:
         raise CheckError(str(result.differences[0]))
+
+
+def _policy(given: str | None, plan: Path | None) -> Policy:
+    if given is not None and plan is not None:
+        raise ModelError("--policy must not be given with --plan, which names one")
+    name = given or "none"
+    if name.upper() not in Policy.__members__:
+        names = ", ".join(one.lower() for one in Policy.__members__)
+        raise ModelError(f"policy must be one of {names}, not '{name}'")
+    return Policy[name.upper()]
 
 
 def _energy_table(path: Path | None) -> Table:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from controller.configuration import configured
 from controller.display import display
 from controller.files import write_whole
+from controller.joint.command import plan_jointly
+from controller.joint.plan import JOINT
 from controller.plan.deadline import Deadline
 from controller.plan.from_graph import from_graph
 from controller.plan.methods import METHODS, Method
@@ -29,34 +32,55 @@ if TYPE_CHECKING:
 Name = Annotated[str, typer.Argument(metavar="NAME|MODEL.onnx", help="A network of the papers, or a quantized one.")]
 Output = Annotated[Path, typer.Option("-o", metavar="PLAN", help="Where the plan goes, as JSON.")]
 _BUDGET = "Bytes of the scratchpad; those of the method's machine if left out."
+_SECONDS_LEFT, _JOINT_SECONDS = 60.0, 600.0
+_SECONDS = f"After how long the best so far is taken; {_SECONDS_LEFT:.0f} if left out, {_JOINT_SECONDS:.0f} for joint."
+_CONFIG = "Joint only: the machine; default if left out."
+_NAMES = (*METHODS, JOINT)
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A field of that machine.")]
 
 
 def plan_command(
     name: Name,
     output: Output,
-    method: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(METHODS)}.")],
+    method: Annotated[str, typer.Option(metavar="NAME", help=f"One of {', '.join(_NAMES)}.")],
     budget: Annotated[int | None, typer.Option(min=1, metavar="BYTES", help=_BUDGET)] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="After how long the best so far is taken.")] = 60.0,
+    seconds: Annotated[float | None, typer.Option(min=0, help=_SECONDS)] = None,
+    config: Annotated[str | None, typer.Option("--config", metavar="NAME|FILE.toml", help=_CONFIG)] = None,
+    settings: Settings = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Plan a network on the machine of a paper: order, groups, residency; interrupted, the best so far."""
-    if method not in METHODS:
-        raise ModelError(f"--method must be one of {', '.join(METHODS)}, not '{method}'")
+    """Plan a network on the machine of a paper, or for one of ours (joint); interrupted, the best so far."""
+    if method not in _NAMES:
+        raise ModelError(f"--method must be one of {', '.join(_NAMES)}, not '{method}'")
+    if method == JOINT:
+        if budget is not None:
+            raise ModelError("--budget must not be given with --method joint, which plans for a --config")
+        machine = configured(config or "default", settings or [])
+        plan_jointly(Path(name), machine, output, Deadline(_JOINT_SECONDS if seconds is None else seconds), quiet=quiet)
+    elif config is not None or settings:
+        raise ModelError(f"--config and --set are for --method {JOINT}; the machine of {method} is its paper's")
+    else:
+        deadline = Deadline(_SECONDS_LEFT if seconds is None else seconds)
+        _plan_for_paper(name, output, method, budget, deadline, quiet=quiet)
+
+
+def _plan_for_paper(
+    name: str, output: Path, method: str, budget: int | None, deadline: Deadline, *, quiet: bool
+) -> None:
     chosen = METHODS[method]
-    machine = replace(chosen.machine, capacity=budget or chosen.machine.capacity)
-    deadline = Deadline(seconds)
+    paper = replace(chosen.machine, capacity=budget or chosen.machine.capacity)
     with display(quiet=quiet) as shown, deadline.ended_by_interrupt():
         shown.say(f"planning {name}")
         graph = _network(name, chosen)
-        plan = chosen.plan(graph, machine, deadline)
+        plan = chosen.plan(graph, paper, deadline)
     if plan is None:
-        raise ModelError(f"{name} does not fit: no plan of method {method} runs it in {machine.capacity:,} bytes")
+        raise ModelError(f"{name} does not fit: no plan of method {method} runs it in {paper.capacity:,} bytes")
     try:
-        work = replay(graph, plan, machine)
+        work = replay(graph, plan, paper)
     except PlanError as error:
         raise CheckError(f"{name}: the plan is wrong: {error}") from None
-    time = sum(machine.time(one) for one in work)
-    found = {**plan.described(graph), "machine": machine.name, "time": time, "traffic": _traffic(work)}
+    time = sum(paper.time(one) for one in work)
+    found = {**plan.described(graph), "machine": paper.name, "time": time, "traffic": _traffic(work)}
     write_whole(output, (json.dumps(found | {"unsupported": unsupported(graph)}, indent=1) + "\n").encode())
     if not quiet:
         sys.stdout.writelines(f"{line}\n" for line in _summary(graph, plan, work))

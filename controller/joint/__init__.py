@@ -1,0 +1,1 @@
+"""Order, residency, prefetches and banks of a whole network together, for cycles on the exact model."""

@@ -1,0 +1,139 @@
+"""What can be put in another order: COMPUTEs from the first piece of a sum to its last, and which ones others need."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.cost import array_cycles, post_cycles
+from spec import timing
+from spec.isa import Mode, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from controller.choice import Tiled
+    from controller.commands import Command, Range
+    from controller.layout import Buffer
+    from spec.config import Config
+
+#: A row of a buffer's map, all blocks of it.
+Row = tuple["Buffer", int]
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """COMPUTEs that must follow each other: those of one sum on the array, or one of a window mode.
+
+    Parameters
+    ----------
+    operator
+        Its place among the operators.
+    commands
+        In order.
+    array, post
+        Cycles of the array and of post-processing.
+    needs
+        The units that write what it reads.
+    reads
+        The rows of maps that it reads.
+    writes
+        The rows that it writes, and its bytes of each.
+    """
+
+    operator: int
+    commands: tuple[Command, ...]
+    array: int
+    post: int
+    needs: tuple[Unit, ...]
+    reads: tuple[Row, ...]
+    writes: tuple[tuple[Row, int], ...]
+
+
+def units(tiled: Mapping[int, Tiled], config: Config) -> dict[int, list[Unit]]:
+    """The units of some operators, in the order in which each has its own.
+
+    A unit may come as soon as what it needs has come; operators that are not among these come before or after all.
+    """
+    strides = {view.buffer: view.row_stride for one in tiled.values() for view in one.operator.views}
+    writers: dict[Row, list[tuple[range, Unit]]] = defaultdict(list)
+    found: dict[int, list[Unit]] = {}
+    for place in sorted(tiled):
+        found[place] = []
+        mine: list[tuple[Row, range, Unit]] = []
+        for commands in _sums(tiled[place].commands):
+            reads = [_box(one, strides[one.buffer]) for command in commands for one in _inputs(command)]
+            output = commands[-1].operands[Role.OUTPUT]
+            buffer, rows, columns = _box(output, strides[output.buffer])
+            one = Unit(
+                place, commands, sum(_array(command, config) for command in commands), _post(commands[-1], config),
+                _needed(reads, writers), tuple({(source, row) for source, some, _ in reads for row in some}),
+                tuple(((buffer, row), len(columns) * config.rows) for row in rows),
+            )  # fmt: skip
+            found[place].append(one)
+            mine += [((buffer, row), columns, one) for row in rows]
+        for row, columns, one in mine:
+            writers[row].append((columns, one))
+    return found
+
+
+def readers(some: Mapping[int, Sequence[Unit]]) -> Counter[Row]:
+    """How many units read each row."""
+    return Counter(row for several in some.values() for one in several for row in one.reads)
+
+
+def _sums(commands: Sequence[Command]) -> Iterator[tuple[Command, ...]]:
+    some: list[Command] = []
+    for command in commands:
+        some.append(command)
+        if command.last:
+            yield tuple(some)
+            some = []
+
+
+def _inputs(command: Command) -> list[Range]:
+    return [operand for role, operand in command.operands.items() if role in (Role.INPUT, Role.RESIDUAL)]
+
+
+def _box(operand: Range, stride: int) -> tuple[Buffer, range, range]:
+    """The rows of a map that an operand touches, and the words of a row."""
+    row, column = divmod(operand.offset, stride)
+    if column + operand.run > stride or (operand.count > 1 and operand.stride != stride):
+        return operand.buffer, range(row, (operand.end - 1) // stride + 1), range(stride)
+    return operand.buffer, range(row, row + operand.count), range(column, column + operand.run)
+
+
+def _needed(
+    reads: Sequence[tuple[Buffer, range, range]], writers: Mapping[Row, Sequence[tuple[range, Unit]]]
+) -> tuple[Unit, ...]:
+    return tuple(dict.fromkeys(
+        one
+        for buffer, rows, columns in reads
+        for row in rows
+        for written, one in writers.get((buffer, row), ())
+        if written.start < columns.stop and columns.start < written.stop
+    ))
+
+
+def _array(command: Command, config: Config) -> int:
+    if command.mode is not Mode.ARRAY:
+        return 0
+    return array_cycles(config, command.operands[Role.WEIGHTS].run // config.rows, command.height * command.width)
+
+
+def _post(command: Command, config: Config) -> int:
+    kernel, pixels = command.kernel, command.height * command.width
+    slots, slot_cycles, addends, taps = pixels, 1, 0, 0
+    if command.mode is not Mode.ARRAY:
+        addends = pixels * command.residual
+        taps = kernel["kernel_h"] * kernel["kernel_w"]
+        slots = pixels * taps
+        if command.lines:
+            slots = timing.region(command.height, kernel["kernel_h"], kernel["stride_h"])
+            slots *= timing.region(command.width, kernel["kernel_w"], kernel["stride_w"])
+            slot_cycles = timing.slot_cycles(config, kernel["kernel_w"])
+    return post_cycles(
+        slots, slot_cycles=slot_cycles, addends=addends, tap_words=taps if command.mode is Mode.DEPTHWISE else 0,
+        table_words=timing.lookup_words(config) if command.looks_up else 0,
+    )  # fmt: skip

@@ -1,0 +1,160 @@
+"""Chains of operators compute what the operators did, in fewer cycles where they are chosen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.compiler import Compiled, compile_graph
+from controller.inputs import random_inputs
+from controller.joint.ahead import ahead
+from controller.joint.chains import RULES, Chain, Chains, Search, cut
+from controller.joint.interleave import Rule, interleaved
+from controller.joint.plan import plan, rearranged
+from controller.joint.ports import by_engine
+from controller.joint.units import Unit, units
+from controller.layout import Buffer
+from controller.plan.deadline import Deadline
+from controller.read import read
+from controller.run import expected_outputs, run_golden
+from spec.config import CONFIGS
+from spec.isa import Mode, Opcode, TensorClass
+from spec.registers import Policy
+
+DIGITS = Path(__file__).parents[3] / "docs/data/digits.onnx"
+
+
+@cache
+def digits() -> Compiled:
+    return compile_graph(read(DIGITS), CONFIGS["tiny"], finalists=1)
+
+
+def all_units() -> dict[int, list[Unit]]:
+    return units(dict(enumerate(digits().tiled)), digits().config)
+
+
+@st.composite
+def some_chains(draw: st.DrawFn) -> Chains:
+    """Any partition of the operators, each part in order or by any rule."""
+    count = len(digits().tiled)
+    ends = [*sorted(draw(st.sets(st.integers(1, count - 1)))), count]
+    begins = [0, *ends[:-1]]
+    return tuple(
+        Chain(first, end, draw(st.sampled_from((None, *RULES))) if end - first > 1 else None)
+        for first, end in zip(begins, ends, strict=True)
+    )
+
+
+@given(some_chains(), st.sampled_from((0, 1, 4, 32)))
+@settings(max_examples=12, deadline=None)
+def test_whatever_the_chains_the_network_s_integers_come_out(chains: Chains, pages: int) -> None:
+    compiled = rearranged(digits(), chains, pages)
+    inputs = random_inputs(compiled.graph, 3)
+    trace = run_golden(compiled, inputs, policy=Policy.DIRECTED)
+    for name, wanted in expected_outputs(compiled.graph, inputs).items():
+        assert np.array_equal(trace.outputs[name], wanted)
+    commands = sum(len(one.commands) for one in compiled.tiled)
+    assert Counter(one.opcode for one in compiled.instructions)[Opcode.COMPUTE] == commands
+
+
+def test_a_unit_is_all_of_a_sum_and_needs_who_writes_what_it_reads() -> None:
+    found = all_units()
+    for several in found.values():
+        for one in several:
+            assert [command.last for command in one.commands] == [False] * (len(one.commands) - 1) + [True]
+            written = {row for other in one.needs for row, _ in other.writes}
+            assert {row for row in one.reads if row[0].kind is not TensorClass.INPUT} <= written
+    assert sum(len(one.commands) for several in found.values() for one in several) == sum(
+        len(one.commands) for one in digits().tiled
+    )
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_units_are_interleaved_after_what_they_need(rule: Rule) -> None:
+    found = all_units()
+    order = interleaved(found, dict(enumerate(digits().tiled)), digits().config, rule)
+    places = {unit: place for place, unit in enumerate(order)}
+    assert len(places) == len(order) == sum(map(len, found.values()))
+    assert all(places[other] < places[one] for one in order for other in one.needs)
+    for several in found.values():
+        assert sorted(several, key=places.__getitem__) == several
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_band_goes_through_the_chain_before_much_more_is_made(rule: Rule) -> None:
+    """Sixteen rows of 512 B by the array, each read with its neighbours by a window: 8 KiB in a scratchpad of 4."""
+    made, read = Buffer("made", TensorClass.ACTIVATION, 1), Buffer("read", TensorClass.OUTPUT, 1)
+    command = digits().tiled[0].commands[0]
+    first = [Unit(0, (command,), 100, 50, (), (), (((made, row), 512),)) for row in range(16)]
+    last = [
+        Unit(1, (command,), 0, 60, tuple(first[max(0, row - 1) : row + 2]),
+             tuple((made, other) for other in range(max(0, row - 1), min(16, row + 2))), (((read, row), 0),))
+        for row in range(16)
+    ]  # fmt: skip
+    tiled = {place: replace(digits().tiled[place], weights=None) for place in (0, 1)}
+    order = interleaved({0: first, 1: last}, tiled, digits().config, rule)
+    waiting = most = 0
+    for one in order:
+        waiting += 1 if one.operator == 0 else -1
+        most = max(most, waiting)
+    assert most <= int(rule.room * 4096 / 512) + 1
+
+
+def test_engines_that_run_side_by_side_read_different_banks() -> None:
+    found = all_units()
+    order = [one for several in found.values() for one in several]
+    colours = by_engine(order, digits().config)
+    on_array = [one for one in digits().tiled if one.operator.mode is Mode.ARRAY]
+    weights = {one.weights for one in on_array if one.weights is not None}
+    maps = {one.operator.source.buffer for one in on_array}
+    assert {colours[one] for one in weights} == {0}
+    assert 0 not in {colours[one] for one in maps}
+
+
+def test_pages_come_before_the_command_that_needs_them_and_not_too_many() -> None:
+    order = [one for several in all_units().values() for one in several]
+    commands = [command for one in order for command in one.commands]
+    config = digits().config
+    first: dict[tuple[object, int], int] = {}
+    for index, command in enumerate(commands):
+        for operand in command.operands.values():
+            for low, high in operand.pages(config.page_words):
+                for page in range(low, high):
+                    first.setdefault((operand.buffer, page), index)
+    found = ahead(order, config, 4)
+    fetched = {
+        (buffer, page): index
+        for index, runs in found.items()
+        for buffer, begin, count in runs
+        for page in range(begin, begin + count)
+    }
+    assert fetched
+    assert all(first[page] > index for page, index in fetched.items())
+    for index in range(len(commands)):
+        assert sum(when <= index < first[page] for page, when in fetched.items()) <= 4
+    assert ahead(order, config, 0) == {}
+
+
+def test_a_network_is_cut_where_little_lies_between() -> None:
+    parts = cut(digits().tiled)
+    assert [first for first, _ in parts] == [0, *(end for _, end in parts[:-1])]
+    assert parts[-1][1] == len(digits().tiled)
+
+
+def test_a_plan_is_no_slower_than_any_policy_and_no_faster_than_the_bound() -> None:
+    found = plan(digits(), Deadline(60), lambda _: None)
+    assert found.method == "joint"
+    assert found.bound <= found.cycles["joint"] < min(found.cycles[policy.name.lower()] for policy in Policy)
+
+
+def test_without_time_operators_run_one_after_the_other() -> None:
+    compiled = digits()
+    search = Search(compiled.tiled, list(compiled.placement.pages), compiled.config, Deadline(0))
+    assert search.run() == tuple(Chain(place, place + 1) for place in range(len(compiled.tiled)))

@@ -1,0 +1,72 @@
+"""`pinfold plan --method joint` and `pinfold run --plan`: what is written is what runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DIGITS = Path(__file__).parents[3] / "docs/data/digits.onnx"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("joint") / "plan.json"
+
+
+def test_a_plan_runs_in_the_cycles_that_it_promises(
+    pinfold: Callable[..., tuple[int, str, str]], written: Path
+) -> None:
+    status, out, _ = pinfold("plan", DIGITS, "--method", "joint", "--config", "tiny", "--seconds", "30", "-o", written)
+    assert status == 0
+    assert "fewer cycles than the best policy" in out
+    plan = json.loads(written.read_text())
+    assert plan["fastest"] == "joint"
+    status, out, _ = pinfold("run", DIGITS, "--config", "tiny", "--plan", written, "--json", "-")
+    assert status == 0
+    found = json.loads(out)
+    assert found["cycles"]["golden"] == plan["cycles"]["joint"]
+    assert found["policy"] == plan["policy"] == "directed"
+    assert found["reference"]["differing"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"network": "lenet"}, "the plan's network must be digits, not lenet"),
+        ({"operators": 3}, "the plan's number of operators must be "),
+        ({"chains": [{"first": 0, "end": 2, "rule": None}]}, "must name each operator once, in order"),
+        ({"policy": "belady"}, "not a plan of method joint"),
+        ({"chains": None}, "not a plan of method joint"),
+    ],
+)
+def test_a_plan_for_something_else_is_refused(
+    pinfold: Callable[..., tuple[int, str, str]], written: Path, tmp_path: Path, change: dict[str, object],
+    sentence: str,
+) -> None:  # fmt: skip
+    broken = tmp_path / "plan.json"
+    broken.write_text(json.dumps(json.loads(written.read_text()) | change))
+    status, out, err = pinfold("run", DIGITS, "--config", "tiny", "--plan", broken)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("plan", DIGITS, "--method", "joint", "--budget", "9", "-o", "x"), "--budget must not be given"),
+        (("plan", DIGITS, "--method", "pin", "--config", "tiny", "-o", "x"), "--config and --set are for"),
+        (("run", DIGITS, "--plan", "x", "--policy", "lru"), "--policy must not be given with --plan"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    pinfold: Callable[..., tuple[int, str, str]], arguments: tuple[object, ...], sentence: str
+) -> None:
+    status, out, err = pinfold(*arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err
