@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from spec.isa import Role, TensorClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from controller.commands import Command
     from controller.layout import Buffer
@@ -51,23 +51,32 @@ def place(buffers: Sequence[Buffer], commands: Sequence[Command], config: Config
     return Placement(pages, _colours(buffers, commands, config), at)
 
 
-def _colours(buffers: Iterable[Buffer], commands: Sequence[Command], config: Config) -> dict[Buffer, int]:
+def _colours(buffers: Sequence[Buffer], commands: Sequence[Command], config: Config) -> dict[Buffer, int]:
+    """A colour for each buffer, such that no other colour of it alone would cost less.
+
+    Every change makes the cost of all pairs together smaller, so changes come to an end.
+    """
     costs = _costs(commands)
+    widths = {buffer: _width(buffer, config) for buffer in buffers}
     colours: dict[Buffer, int] = {}
-    for buffer in buffers:
-        width = _width(buffer, config)
 
-        def clash(colour: int, buffer: Buffer = buffer, width: int = width) -> int:
-            mine = {(colour + bank) % config.banks for bank in range(width)}
-            return sum(
-                cost * len(mine & {(colours[other] + bank) % config.banks for bank in range(_width(other, config))})
-                for other, cost in costs[buffer].items()
-                if other in colours
-            )
+    def banks(buffer: Buffer, colour: int) -> set[int]:
+        return {(colour + bank) % config.banks for bank in range(widths[buffer])}
 
-        # Among equals the colours turn, so that buffers without a common operator spread too.
-        order = [(len(colours) + step) % config.banks for step in range(config.banks)]
-        colours[buffer] = min(order, key=clash)
+    settled = False
+    while not settled:
+        settled = True
+        for turn, buffer in enumerate(buffers):
+            others = [(cost, banks(other, colours[other])) for other, cost in costs[buffer].items() if other in colours]
+
+            def clash(colour: int, mine: Buffer = buffer, others: Sequence[tuple[int, set[int]]] = others) -> int:
+                return sum(cost * len(banks(mine, colour) & taken) for cost, taken in others)
+
+            # Among equals a colour stays. At first colours turn, so that buffers without a common operator spread too.
+            start = colours.get(buffer, turn)
+            best = min(((start + step) % config.banks for step in range(config.banks)), key=clash)
+            settled = settled and colours.get(buffer) == best
+            colours[buffer] = best
     return colours
 
 

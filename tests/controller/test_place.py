@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from controller.bind import Binder
+from controller.commands import Range
 from controller.compiler import compile_graph
 from controller.layout import Buffer
-from controller.place import Placement
+from controller.place import Placement, place, streamed_banks
 from controller.read import read
 from spec.config import CONFIGS
 from spec.isa import Mode, Opcode, Role, TensorClass
@@ -93,3 +94,19 @@ def test_slices_take_turns_where_dead_buffers_hold_the_rest() -> None:
             window = set(range(bound.window, bound.window + bound.pages))
             assert not window & before
             before = window
+
+
+def test_no_colour_alone_could_be_better() -> None:
+    """Buffers that come first are coloured again when those they meet have colours."""
+    config = CONFIGS["board"]
+    maps = [Buffer(f"map {number}", TensorClass.ACTIVATION, 2 * config.page_words) for number in range(9)]
+    weights = Buffer("weights", TensorClass.WEIGHTS, config.frames * config.page_words)
+    page = Range(weights, 0, config.page_words)
+    commands: Any = [
+        SimpleNamespace(operands={Role.INPUT: Range(one, 0, 1), Role.WEIGHTS: page, Role.OUTPUT: Range(other, 0, 1)})
+        for one, other in pairwise(maps)
+    ]
+    colours = place([*maps, weights], commands, config).colours
+    taken = {(colours[weights] + bank) % config.banks for bank in range(2 * streamed_banks(config))}
+    assert all(colours[one] not in taken for one in maps)
+    assert all(colours[one] != colours[other] for one, other in pairwise(maps))
