@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from spec.program import Instruction
 
 #: Rules that a chain is tried with, those first that are best most often.
-RULES = (Rule(0.8, even=False), Rule(0.5, even=False), Rule(0.5, even=True), Rule(0.3, even=False))
+RULES = (Rule(0.8, even=False), Rule(0.4, even=False), Rule(0.5, even=True))
 #: Operators of the longest chain: all that are open at a time need a slot for each of their buffers.
 _LONGEST = 12
 _ALIGNMENT = 4096

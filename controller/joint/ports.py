@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from controller.joint.units import readers
-from spec.isa import Mode, Role
+from spec.isa import Mode, Role, TensorClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from controller.joint.units import Unit
+    from controller.joint.units import Row, Unit
     from controller.layout import Buffer
     from spec.config import Config
 
@@ -27,13 +27,20 @@ def by_engine(order: Sequence[Unit], config: Config) -> dict[Buffer, int]:
     by_post = _operands(order, array=False, roles={Role.INPUT}) - by_array
     tables = _operands(order, array=False, roles={Role.WEIGHTS, Role.CONSTANTS, Role.TABLE})
     tables |= _operands(order, array=True, roles={Role.CONSTANTS, Role.TABLE})
-    peaks = _peaks(order, by_array)
-    banks = [-(-size // config.bank_bytes) for size in (sum(one.words for one in weights) * config.rows, *peaks)]
+    peaks = _peaks(order, by_array, config)
+    sizes = (sum(one.words for one in weights) * config.rows, *peaks)
+    banks = [-(-size // config.bank_bytes) for size in sizes]
     banks[2] += 1
     while sum(banks) > config.banks:
         banks[banks.index(max(banks))] -= 1
+    while sum(banks) < config.banks:
+        # Pages are partly filled and leave late, so whoever is fullest can use another bank.
+        fullest = max((1, 2), key=lambda one: sizes[one] / max(1, banks[one]))
+        banks[fullest] += 1
     colours = dict.fromkeys(weights, 0)
     colours |= dict.fromkeys(by_array, banks[0])
+    # What is fetched is written at another port than what is made.
+    colours |= {one: banks[0] + banks[1] - 1 for one in by_array if one.kind is TensorClass.INPUT}
     colours |= dict.fromkeys(by_post, config.banks - banks[2])
     return colours | dict.fromkeys(tables, config.banks - 1)
 
@@ -50,23 +57,34 @@ def _operands(order: Sequence[Unit], *, array: bool, roles: set[Role]) -> set[Bu
     }
 
 
-def _peaks(order: Sequence[Unit], by_array: set[Buffer]) -> tuple[int, int]:
-    """The most bytes of live rows that the array reads, and of others, that the chain makes."""
+def _peaks(order: Sequence[Unit], by_array: set[Buffer], config: Config) -> tuple[int, int]:
+    """The most bytes of live rows that the array reads, and of others.
+
+    Maps that the chain finds on chip are live from the beginning; of an input that comes from DRAM only a bank.
+    """
     unread = readers(_grouped(order))
-    alive: dict[tuple[Buffer, int], int] = {}
+    made = {row for unit in order for row, _ in unit.writes}
+    found = Counter(row[0] for row in unread if row not in made)
+    alive: dict[Row, int] = {}
+    for row in unread:
+        if row not in made and row[0].kind is not TensorClass.INPUT:
+            alive[row] = row[0].words * config.rows // found[row[0]]
     live: dict[bool, int] = defaultdict(int)
-    peaks: dict[bool, int] = defaultdict(int)
+    live[True] = config.bank_bytes * sum(one.kind is TensorClass.INPUT for one in found)
+    for (buffer, _), size in alive.items():
+        live[buffer in by_array] += size
+    peaks = dict(live)
     for unit in order:
         for row, size in unit.writes:
             alive[row] = alive.get(row, 0) + size
             live[row[0] in by_array] += size
         for side, size in live.items():
-            peaks[side] = max(peaks[side], size)
+            peaks[side] = max(peaks.get(side, 0), size)
         for row in unit.reads:
             unread[row] -= 1
             if not unread[row]:
                 live[row[0] in by_array] -= alive.pop(row, 0)
-    return peaks[True], peaks[False]
+    return peaks[True], peaks.get(False, 0)
 
 
 def _grouped(order: Sequence[Unit]) -> dict[int, list[Unit]]:
