@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docs.depthwise_tables import TABLES as DEPTHWISE
 from spec import config, errors, isa, memory, registers, timing
 
 if TYPE_CHECKING:
@@ -277,6 +278,10 @@ def _policies() -> str:
     return _table(head, found)
 
 
+def _filled(table: Callable[[], tuple[list[str], list[list[object]]]]) -> str:
+    return _table(*table())
+
+
 def _papers() -> dict[str, Callable[[], str]]:
     """Tables that `pinfold papers` has kept."""
     kept = [json.loads(path.read_text())["tables"] for path in sorted((ROOT / "docs/data").glob("papers-*.json"))]
@@ -285,6 +290,7 @@ def _papers() -> dict[str, Callable[[], str]]:
 
 TABLES: dict[str, Callable[[], str]] = {
     "policies-measured": _policies,
+    **{name: partial(_filled, table) for name, table in DEPTHWISE.items()},
     "registers": _registers,
     "errors": _errors,
     "constants": _constants,

@@ -16,6 +16,7 @@ from tests.controller.models import QdqModel
 from tests.controller.networks import NETWORKS
 from tests.controller.operators import OPERATORS
 
+MACHINES = ("tiny", "default")
 #: Zero points that are not 0, as stored; what each operator adds up over its padding depends on them.
 ZEROS = {True: 131, False: -7}
 
@@ -51,6 +52,26 @@ def depthwise_of_five_by_five(model):
     _convolution(model, 3, 3, 3, kernel=(5, 5), dilations=(1, 1), relu=True)
 
 
+def depthwise_of_large_kernels(model):
+    for kernel, stride in ((5, 1), (5, 2), (7, 1), (7, 2)):
+        _depthwise(model, 6, (9, 10), kernel, stride)
+
+
+def depthwise_wider_than_the_line_buffer(model):
+    widest = max(CONFIGS[name].line_columns for name in MACHINES)
+    for kernel, stride in ((3, 1), (3, 2), (5, 1)):
+        _depthwise(model, 3, (4, 2 * widest + 9), kernel, stride)
+
+
+def _depthwise(model, channels, size, kernel, stride):
+    source = model.input([1, channels, *size], zero=ZEROS[model.unsigned])
+    dense = model.dense((channels, 1, kernel, kernel), 0, source, per_channel=True)
+    real = model.node(
+        "Conv", [source, *dense], group=channels, pads=[kernel // 2] * 4, strides=[stride] * 2
+    )  # fmt: skip
+    model.output(real, zero=ZEROS[model.unsigned] - 5)
+
+
 def pools_of_everything(model):
     own = (("MaxPool", {"dilations": [2, 1]}), ("AveragePool", {"count_include_pad": 1}), ("AveragePool", {}))
     for kind, more in own:
@@ -76,8 +97,8 @@ def addition_of_different_scales(model):
 
 EVERYTHING = (
     convolution_of_everything, pointwise_of_many_channels, grouped_of_everything, depthwise_of_everything,
-    depthwise_of_five_by_five, pools_of_everything, concatenation_of_equal_scales, concatenation_of_different_scales,
-    addition_of_different_scales,
+    depthwise_of_five_by_five, depthwise_of_large_kernels, depthwise_wider_than_the_line_buffer, pools_of_everything,
+    concatenation_of_equal_scales, concatenation_of_different_scales, addition_of_different_scales,
 )  # fmt: skip
 
 
@@ -99,7 +120,7 @@ def cases(config, folder, seed):
             yield case
 
 
-@pytest.mark.parametrize("name", ["tiny", "default"])
+@pytest.mark.parametrize("name", MACHINES)
 def test_operators(name, tmp_path, seed):
     config = CONFIGS[name]
     made = list(cases(config, tmp_path, seed))

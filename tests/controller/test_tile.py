@@ -16,6 +16,7 @@ from controller.geometry import Axis, pieces, rectangles, sizes, tiles
 from controller.read import read
 from controller.refusal import ModelError
 from spec.config import CONFIGS
+from spec.timing import region
 from tests.controller.machine import compiled_and_checked, is_exact, largest_difference
 from tests.controller.models import QdqModel
 from tests.controller.networks import NETWORKS
@@ -86,6 +87,25 @@ def test_long_strides_wide_rows_and_large_sums(tmp_path: Path) -> None:
     model.output(model.node("GlobalAveragePool", [model.input([2, 5, 40, 36])]), 0.003)
     path = model.save(tmp_path / "model.onnx")
     compiled = compiled_and_checked(path, CONFIGS["tiny"])
+    assert largest_difference(compiled, path, rng) == 0
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (2, 1)])
+@pytest.mark.parametrize("name", ["tiny", "default"])
+def test_maps_wider_than_a_line_are_cut_by_columns(name: str, kernel: int, stride: int, tmp_path: Path) -> None:
+    """Every tile goes through the line buffer, none is wider than that, and every integer is right."""
+    config, rng = CONFIGS[name], np.random.default_rng(kernel)
+    model = QdqModel(True, rng)
+    source = model.input([1, 5, 6, 2 * config.line_columns + 9])
+    dense = model.dense((5, 1, kernel, kernel), 0, source, per_channel=True)
+    shape = {"strides": [stride] * 2, "pads": [kernel // 2] * 4}
+    model.output(model.node("Conv", [source, *dense], group=5, **shape))
+    path = model.save(tmp_path / "model.onnx")
+    compiled = compiled_and_checked(path, config)
+    commands = compiled.tiled[0].commands
+    assert all(one.lines for one in commands)
+    widest = max(region(one.width, kernel, stride) for one in commands)
+    assert config.line_columns // 2 < widest <= config.line_columns
     assert largest_difference(compiled, path, rng) == 0
 
 
