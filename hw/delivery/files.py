@@ -12,6 +12,7 @@ from hw.delivery.plain import plain
 from hw.delivery.project import project
 from hw.delivery.readme import readme
 from hw.delivery.registers import c_header, python_module
+from hw.delivery.shell import shell
 from hw.top import Top
 from hw.verilog import TOP, convert
 
@@ -28,6 +29,7 @@ def files(config: Config) -> dict[str, str]:
     return {
         "pinfold.v": plain(convert(top, TOP)),
         "example.v": example(found),
+        "shell.v": shell(found),
         "pinfold.core": project(config, version("pinfold")),
         **CONSTRAINTS,
         "pinfold.vlt": waivers(),

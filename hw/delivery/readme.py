@@ -20,6 +20,7 @@ __all__ = ["FILES", "readme"]
 FILES = {
     "pinfold.v": "the machine, module `pinfold`: Verilog-2005, no macros to define, no other modules needed",
     "example.v": "an instantiation to copy, with a reset synchronizer",
+    "shell.v": "all pins behind registers, module `shell`, for place and route without a board",
     "pinfold.core": "FuseSoC: `fusesoc --cores-root . run --target=lint NAME`, NAME as the file says",
     "pinfold.xdc": "clock constraint for Vivado",
     "pinfold.sdc": "the same for other tools",
