@@ -84,6 +84,8 @@ class Allocator(wiring.Component):
         See Rank; must hold during a run.
     renew, roles, ranges, windows, pages, stamp : In
         The current COMPUTE, for Eviction.
+    avoid : In(banks)
+        See FreeList; for pages of operands.
     counts : In(COUNTS)
         Completion counts.
     data_base : In(32)
@@ -134,6 +136,7 @@ class Allocator(wiring.Component):
             "windows": In(k.page_bits).array(len(Role)),
             "pages": In(k.page_bits + 1).array(len(Role)),
             "stamp": In(32),
+            "avoid": In(config.banks),
             "counts": In(COUNTS),
             "data_base": In(32),
             **{name: In(COUNTS) for name in before},
@@ -188,6 +191,7 @@ class Allocator(wiring.Component):
         ]  # fmt: skip
 
         # A visit, and where its frame comes from.
+        joins = Signal()
         m.d.comb += [
             visitor.start.eq(self.settle),
             *(getattr(visitor, name).eq(self.visit[name]) for name in self.visit.shape().members),
@@ -198,14 +202,18 @@ class Allocator(wiring.Component):
             visitor.evicted.eq(eviction.done),
             visitor.victim.eq(eviction.frame),
             visitor.crowded.eq((self.policy == Policy.STATIC) & quota.full),
-            visitor.barren.eq(eviction.unfit & visitor.restricted),
+            visitor.short.eq((self.policy != Policy.NONE) & free.short),
+            visitor.renew.eq(self.renew),
+            visitor.barren.eq(eviction.unfit & (visitor.restricted | visitor.ahead)),
             visitor.refused.eq(self.beyond | self.unfit),
             self.fold.eq(visitor.fold),
             self.frame.eq(visitor.frame),
             free.find.eq(visitor.find),
             free.colour.eq(slots.binding.colour),
-            free.give.eq(release.give | visitor.give),
-            free.given.eq(Mux(visitor.give, visitor.given, release.frame)),
+            free.avoid.eq(Mux((self.policy == Policy.NONE) | self.visit.prefetch, 0, self.avoid)),
+            joins.eq(eviction.done & visitor.ahead),
+            free.give.eq(release.give | visitor.give | joins),
+            free.given.eq(Mux(joins, eviction.frame, Mux(visitor.give, visitor.given, release.frame))),
             quota.binding.eq(slots.binding),
             quota.takes.eq(visitor.map.valid),
             quota.loses.eq(eviction.evicted | release.give | visitor.give),
@@ -225,7 +233,7 @@ class Allocator(wiring.Component):
             self.yields.eq(eviction.yields),
             self.overdraft.eq(visitor.overdraft),
             self.beyond.eq(eviction.beyond),
-            self.unfit.eq(eviction.unfit & ~visitor.restricted),
+            self.unfit.eq(eviction.unfit & ~visitor.restricted & ~visitor.ahead),
         ]
         wiring.connect(m, visitor.map, wiring.flipped(self.map))
 

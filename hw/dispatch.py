@@ -36,6 +36,9 @@ class Dispatch(wiring.Component):
         The operand that is settled.
     user : Out(USER)
         The command that uses it.
+    avoid : Out(banks)
+        Banks that the array reads through its other port: weights those of this COMPUTE's inputs, inputs those of the
+        weights of the one before.
     fold : In(1)
         Add the hazards that stand at the outputs of Hazards, and the bank of ``frame``.
     frame : In(frame)
@@ -71,6 +74,7 @@ class Dispatch(wiring.Component):
             "region": In(k.region),
             "role": In(range(len(Role))),
             "user": Out(USER),
+            "avoid": Out(config.banks),
             "fold": In(1),
             "frame": In(k.frame),
             "go": In(1),
@@ -93,7 +97,7 @@ class Dispatch(wiring.Component):
             {q: Signal(shape, name=f"{name}_{q.name.lower()}") for q in QUEUES}
             for name, shape in (("data", COUNTS), ("port", COUNTS), ("reads", c.banks))
         )
-        writes = Signal(c.banks)
+        writes, before = Signal(c.banks), Signal(c.banks)
         half, drained = Signal(), Array(Signal(COUNT_BITS, name=f"drained_{i}") for i in range(2))
 
         for queue in QUEUES:
@@ -135,9 +139,13 @@ class Dispatch(wiring.Component):
         # Sums go to the halves in turn.
         with m.If(self.begin):
             m.d.sync += [s.eq(0) for q in QUEUES for s in (data[q], port[q], reads[q])]
-            m.d.sync += [writes.eq(0), half.eq(half ^ (array & compute.first))]
+            m.d.sync += [writes.eq(0), half.eq(half ^ (array & compute.first)), before.eq(reads[Queue.WEIGHTS])]
         with m.If(self.clear):
-            m.d.sync += [half.eq(0), drained[0].eq(0), drained[1].eq(0)]
+            m.d.sync += [half.eq(0), drained[0].eq(0), drained[1].eq(0), reads[Queue.WEIGHTS].eq(0)]
+        with m.If(self.user.queue == Queue.ARRAY):
+            m.d.comb += self.avoid.eq(before)
+        with m.If(self.user.queue == Queue.WEIGHTS):
+            m.d.comb += self.avoid.eq(reads[Queue.ARRAY])
 
         place = Signal(range(c.banks))
         shared = Signal()

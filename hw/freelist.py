@@ -9,12 +9,15 @@ from amaranth.utils import ceil_log2
 
 from hw.commands import Commands
 from hw.wipe import WIPE
+from spec.policy import reserve
 
 __all__ = ["FreeList"]
 
 
 class FreeList(wiring.Component):
     r"""Free frames of all banks. ``find`` takes from the first bank at or after ``colour`` that has any, wrapping.
+
+    Banks of ``avoid`` are passed over if another has any.
 
     One frame can be taken and one given back in a cycle. Wiped, all frames are free, in ascending order.
 
@@ -34,6 +37,8 @@ class FreeList(wiring.Component):
     -------
     colour : In
         The bank to try first, in the cycle of ``find``.
+    avoid : In(banks)
+        A bit for each bank; as ``colour``.
     find : In(1)
         Take a frame.
     any : Out(1)
@@ -42,6 +47,8 @@ class FreeList(wiring.Component):
         The one taken, in the next cycle.
     count : Out
         Frames in all lists.
+    short : Out(1)
+        They were fewer than the reserve in the cycle before.
     give : In(1)
         Put ``given`` at the end of its bank's list.
     given : In(frame)
@@ -55,10 +62,12 @@ class FreeList(wiring.Component):
         k = Commands(config)
         super().__init__({
             "colour": In(ceil_log2(config.banks)),
+            "avoid": In(config.banks),
             "find": In(1),
             "any": Out(1),
             "frame": Out(k.frame),
             "count": Out(range(config.frames + 1)),
+            "short": Out(1),
             "give": In(1),
             "given": In(k.frame),
             "wipe": In(WIPE),
@@ -77,13 +86,17 @@ class FreeList(wiring.Component):
 
         # The lists are turned, so that the first choice is lane 0.
         bank, turned = Signal(bank_bits), Signal(c.banks)
-        filled = Cat(level.any() for level in levels)
-        m.d.comb += [turned.eq(Cat(filled, filled) >> self.colour), self.any.eq(turned.any())]
+        filled, open_to = Cat(level.any() for level in levels), Signal(c.banks)
+        m.d.comb += open_to.eq(filled)
+        with m.If((filled & ~self.avoid).any()):
+            m.d.comb += open_to.eq(filled & ~self.avoid)
+        m.d.comb += [turned.eq(Cat(open_to, open_to) >> self.colour), self.any.eq(turned.any())]
         for lane in reversed(range(c.banks)):
             with m.If(turned[lane]):
                 m.d.comb += bank.eq(self.colour + lane)
 
         m.d.comb += self.count.eq(sum(levels))
+        m.d.sync += self.short.eq(self.count < reserve(c))
         found, asked = Signal(), Signal(bank_bits)
         m.d.comb += [
             found.eq(self.find & self.any),

@@ -150,6 +150,7 @@ class FrontEnd(wiring.Component):
             dispatch.begin.eq(operands.opens),
             dispatch.go.eq(operands.go),
             dispatch.role.eq(operands.role),
+            allocator.avoid.eq(dispatch.avoid),
             dispatch.fold.eq(allocator.fold),
             dispatch.frame.eq(allocator.frame),
             operands.user.eq(dispatch.user),

@@ -50,6 +50,10 @@ class Settle(wiring.Component):
         From FreeList.
     crowded : In(1)
         The slot's group has its quota.
+    short : In(1)
+        The reserve of free frames is touched.
+    renew : In(1)
+        Another COMPUTE: who has no page to give up may have one now.
     binding, residency : In
         From Slots.
     entry, users : In
@@ -59,11 +63,13 @@ class Settle(wiring.Component):
     evicted, victim : In
         Eviction is done, with a frame.
     barren, refused : In(1)
-        It is done without one: there is none in the group; there is none at all.
+        It is done without one: there is none in the group, or for the reserve; there is none at all.
     find, seek : Out(1)
         To FreeList and Eviction.
     restricted, group : Out
         Only a page of the slot's group will do: this one.
+    ahead : Out(1)
+        It is for the reserve: the victim's frame joins those that are free.
     overdraft : Out(1)
         There is none: the group goes beyond its quota.
     give : Out(1)
@@ -97,6 +103,8 @@ class Settle(wiring.Component):
             "any": In(1),
             "found": In(k.frame),
             "crowded": In(1),
+            "short": In(1),
+            "renew": In(1),
             "binding": In(binding(config)),
             "residency": In(residency(config)),
             "entry": In(page_entry(config)),
@@ -110,6 +118,7 @@ class Settle(wiring.Component):
             "seek": Out(1),
             "restricted": Out(1),
             "group": Out(GROUP),
+            "ahead": Out(1),
             "overdraft": Out(1),
             "give": Out(1),
             "given": Out(k.frame),
@@ -128,6 +137,7 @@ class Settle(wiring.Component):
         c, k, s = self.config, Commands(self.config), self.residency
         bank_bits = exact_log2(c.bank_frames)
         virtual, frame, had = Signal(k.page_bits), Signal(k.frame), Signal()
+        sought, exhausted = Signal(), Signal()
         entry, users = Signal(page_entry(c)), Signal(USERS)
         m.d.comb += [
             virtual.eq(self.window + self.place),
@@ -142,6 +152,8 @@ class Settle(wiring.Component):
                 self.slots.residency.eq(s), self.slots.residency.resident.eq(s.resident - 1),
             ]  # fmt: skip
 
+        with m.If(self.renew):
+            m.d.sync += exhausted.eq(0)
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
@@ -151,7 +163,7 @@ class Settle(wiring.Component):
                         self.slots.look.eq(1),
                         self.slots.slot.eq(self.slot),
                     ]
-                    m.d.sync += self.restricted.eq(0)
+                    m.d.sync += sought.eq(0)
                     m.next = "SEEN"
             with m.State("SEEN"):
                 m.d.sync += [entry.eq(self.entry), users.eq(self.users), self.group.eq(group_of(self.binding))]
@@ -189,10 +201,15 @@ class Settle(wiring.Component):
                     m.next = "IDLE"
 
             with m.State("FIND"):
-                # A group that has its quota takes a page of its own; if none can go, any frame, the second time.
-                takes = ~self.crowded | self.restricted
+                # A group that has its quota takes a page of its own, and if the reserve is touched a page goes there;
+                # the second time any free frame will do.
+                ahead = self.short & ~exhausted & ~self.prefetch & ~self.crowded
+                takes = sought | ~(self.crowded | ahead)
                 m.d.comb += self.find.eq(takes)
-                m.d.sync += [had.eq(self.any & takes), self.restricted.eq(~takes)]
+                m.d.sync += [
+                    had.eq(self.any & takes), sought.eq(1),
+                    self.restricted.eq(~takes & self.crowded), self.ahead.eq(~takes & ahead),
+                ]  # fmt: skip
                 m.next = "FOUND"
             with m.State("FOUND"):
                 m.d.sync += frame.eq(self.found)
@@ -207,9 +224,12 @@ class Settle(wiring.Component):
                 m.d.sync += frame.eq(self.victim)
                 with m.If(self.evicted):
                     m.next = "STALL"
-                with m.If(self.barren):
-                    m.d.comb += [self.overdraft.eq(1), self.slots.look.eq(1), self.slots.slot.eq(self.slot)]
+                with m.If(self.barren | (self.evicted & self.ahead)):
+                    m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(self.slot)]
                     m.next = "FIND"
+                with m.If(self.barren):
+                    m.d.comb += self.overdraft.eq(self.restricted)
+                    m.d.sync += exhausted.eq(exhausted | self.ahead)
                 with m.If(self.refused):
                     m.next = "IDLE"
 

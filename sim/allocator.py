@@ -16,11 +16,12 @@ from sim.transfers import Transfers
 from spec import timing
 from spec.errors import Error
 from spec.isa import Queue, TensorClass
-from spec.policy import GROUPS, MOST_USES, quotas
+from spec.policy import GROUPS, MOST_USES, quotas, reserve
 from spec.registers import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
     from sim.commands import Command
     from sim.hazards import Hazards
@@ -52,6 +53,8 @@ class Allocator:
         self.directory = [Page() for _ in range(config.virtual_pages)]
         self.eviction = Eviction(policy, steps, self.slots, self.directory)
         self.now = self.binds = 0
+        #: Free frames to be kept, and the last COMPUTE in which nobody else could give one up.
+        self.reserve, self._exhausted = 0 if policy is Policy.NONE else reserve(config), 0
         #: Resident pages of each group, for ``static``, and how many there may be.
         self.held, self.quotas = [0] * len(GROUPS), quotas(config)
         n = config.bank_frames
@@ -154,12 +157,13 @@ class Allocator:
             self._give_back(slot, p)
 
     def settle(
-        self, slot: int, pages: range, command: Command, *, writes: bool, protect: Callable[[], set[int]]
-    ) -> list[int]:
+        self, slot: int, pages: range, command: Command, *, writes: bool, protect: Callable[[], set[int]],
+        avoid: AbstractSet[int],
+    ) -> list[int]:  # fmt: skip
         """Make pages of ``slot`` resident for ``command``, which translates them, and return their frames.
 
         ``protect`` gives the virtual pages of the current command, which are never victims; it is asked when one is
-        needed.
+        needed. Frames are taken from banks of ``avoid`` only if no other has one.
         """
         steps, window = self.steps, self.slots[slot].window
         post, count = command.queue is Queue.POST, command.index + 1
@@ -167,7 +171,8 @@ class Allocator:
         for page in self.directory[window + pages.start : window + pages.stop]:
             steps.spent += timing.VISIT_PAGE
             if not page.present:
-                self._bring(slot, pages.start + len(frames), page, writes=writes, protect=protect)
+                frame = self._allocate(slot, protect, avoid)
+                self._bring(slot, pages.start + len(frames), page, frame, writes=writes)
             if writes:
                 page.dirty = True
             steps.spent += timing.FOLD_PAGE
@@ -178,9 +183,9 @@ class Allocator:
             frames.append(page.frame)
         return frames
 
-    def _bring(self, slot: int, p: int, page: Page, *, writes: bool, protect: Callable[[], set[int]]) -> None:
+    def _bring(self, slot: int, p: int, page: Page, frame: int, *, writes: bool) -> None:
         """Map page ``p`` of ``slot``, and fetch what it holds if that is wanted."""
-        self._map(slot, p, page, self._allocate(slot, protect))
+        self._map(slot, p, page, frame)
         if not writes or page.home:
             self._fill(slot, p, page)
             self.reached["merges"] += writes
@@ -226,8 +231,11 @@ class Allocator:
         if self.occupancy:
             self.occupancy.lost(page.frame)
 
-    def _allocate(self, slot: int, protect: Callable[[], set[int]]) -> int:
-        """A frame for a page of ``slot``: a free one, else a victim's. A full group takes its own pages first."""
+    def _allocate(self, slot: int, protect: Callable[[], set[int]], avoid: AbstractSet[int]) -> int:
+        """A frame for a page of ``slot``: a free one, else a victim's. A full group takes its own pages first.
+
+        If the reserve is touched, a victim's frame first joins those that are free.
+        """
         s = self.slots[slot]
         self.steps.spend(timing.ALLOCATE)
         group = group_of(s.tensor_class)
@@ -238,20 +246,30 @@ class Allocator:
             # All its pages are the current command's, which must have one more.
             self.overdrafts += 1
             self.steps.spend(timing.ALLOCATE)
-        frame = self._find(s.colour)
+        elif sum(map(len, self.free)) < self.reserve and self._exhausted < self.now:
+            frame = self._evict(protect)
+            if frame is None:
+                self._exhausted = self.now
+            else:
+                self.free[frame // self.config.bank_frames].append(frame)
+            self.reached["exhausted" if frame is None else "reserved"] += 1
+            self.steps.spend(timing.ALLOCATE)
+        frame = self._find(s.colour, avoid)
         if frame is None:
             frame = self._evict(protect)
         if frame is None:
             raise MachineError(Error.OPERANDS_DO_NOT_FIT)
         return frame
 
-    def _find(self, colour: int) -> int | None:
-        """A free frame, of the first bank at or after ``colour`` that has one."""
+    def _find(self, colour: int, avoid: AbstractSet[int] = frozenset()) -> int | None:
+        """A free frame, of the first bank at or after ``colour`` that has one; of ``avoid`` only if no other has."""
         banks = self.config.banks
-        for i in range(banks):
-            if free := self.free[(colour + i) % banks]:
-                return free.popleft()
-        return None
+        having = [b for i in range(banks) if self.free[b := (colour + i) % banks]]
+        if not having:
+            return None
+        bank = next((b for b in having if b not in avoid), having[0])
+        self.reached["sidesteps"] += bank != having[0]
+        return self.free[bank].popleft()
 
     def _evict(self, protect: Callable[[], set[int]], group: int | None = None) -> int | None:
         """The frame of a victim, which is written back if it is dirty."""

@@ -59,7 +59,8 @@ class Run:
         How often the controller took a rarer way. "merges": fetched a page that was to be written partly. "drops": gave
         back a dirty page that was dead. "flushes": wrote a page back at the end. "prefetches", "refusals": fetched a
         page ahead, or found no free frame for it. "discards": evicted a page when told. "barren": found a tensor whose
-        pages were all protected. "guesses", "novelties", "repeats": see History.
+        pages were all protected. "reserved", "exhausted": evicted for the reserve; found nobody who could. "sidesteps":
+        passed over a free frame in a bank that the array reads. "guesses", "novelties", "repeats": see History.
     filled, written
         Pages fetched and written back, by the tensor's class.
     lives

@@ -33,6 +33,8 @@ class Operands:
         self.config, self.policy, self.steps, self.hazards = config, policy, steps, hazards
         self.allocator, self.decode = allocator, decode
         self._operator: int | None = None
+        #: Banks of the weights of the COMPUTE before.
+        self._before: set[int] = set()
         self._protected: set[int] | None = None
 
     def over_range(self, opcode: Opcode, fields: Fields) -> None:
@@ -64,7 +66,11 @@ class Operands:
         return roles
 
     def settle(self, fields: Fields, roles: list[Role], commands: dict[Queue, Command]) -> Banks:
-        """Make every operand resident, fold hazards into waits; returns the banks of each port user."""
+        """Make every operand resident, fold hazards into waits; returns the banks of each port user.
+
+        The array streams inputs and weights at once, so under any policy but ``none`` one is fetched into banks that do
+        not hold the other: weights beside this COMPUTE's inputs, inputs beside the weights of the one before.
+        """
         banks: Banks = {}
         bank_frames, kernel = self.config.bank_frames, self.decode.registers[Opcode.KERNEL]
         shape = fields["mode"] | (kernel["kernel_h"] & 15) << 2 | (kernel["stride_h"] & 15) << 6
@@ -82,11 +88,14 @@ class Operands:
             command = commands[reader(role, fields["mode"])]
             users = banks.setdefault(("write" if writes else "read", command.queue), set())
             frames: list[int] = []
+            other = {Queue.ARRAY: self._before, Queue.WEIGHTS: banks.get(("read", Queue.ARRAY), set())}
+            avoid = set() if self.policy is Policy.NONE else other.get(command.queue, set())
             for some in self._pages(operand):
-                frames += self.allocator.settle(slot, some, command, writes=writes, protect=protect)
+                frames += self.allocator.settle(slot, some, command, writes=writes, protect=protect, avoid=avoid)
             fold = self.hazards.write_all if writes else self.hazards.read_all
             fold(frames, command.data, command.queue, command.index + 1)
             users.update({frame // bank_frames for frame in frames})
+        self._before = banks.get(("read", Queue.WEIGHTS), set())
         return banks
 
     def drop(self, roles: list[Role]) -> None:

@@ -1,4 +1,4 @@
-"""What the policies have by the piece: quotas, counters that saturate, the table of speculation."""
+"""What the policies have by the piece: quotas, the reserve, counters that saturate, the table of speculation."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ GROUPS = (
     ((TensorClass.CONSTANTS,), 1),
     ((TensorClass.INPUT, TensorClass.ACTIVATION, TensorClass.OUTPUT), 5),
 )
+#: The most frames that are kept free.
+MOST_RESERVED = 32
 #: FREQUENCY: COMPUTEs that a tensor's count can hold; it stays there.
 MOST_USES = 255
 #: EAGER: entries of the table, bits of a signature, operators that a tensor's uses are told apart by.
@@ -26,6 +28,11 @@ SIGNATURE_BITS = 16
 PHASES = 3
 #: EAGER: what a signature is mixed with in each phase, from 1, to find an entry: low bits its index, high bits its tag.
 SALTS = (0x0000, 0x6D2B, 0xB4C5)
+
+
+def reserve(config: Config) -> int:
+    """Frames that all policies but ``none`` keep free, so that what is taken has been out of use for a while."""
+    return min(MOST_RESERVED, config.frames // 8)
 
 
 def quotas(config: Config) -> tuple[int, ...]:

@@ -23,10 +23,13 @@ __all__ = ["EVENTS", "Sample", "coverage", "sample"]
 EVENTS = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "half_waits", "data_waits", "full_queues",
     "serials", "stale_stalls", "array_computes", "window_computes", "single_tiles", "chained_computes", "residuals",
-    "drops", "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties", "yields", "overdrafts",
-    "lookups", "line_computes",
+    "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "sidesteps", "guesses",
+    "novelties", "yields", "overdrafts", "lookups", "line_computes",
 )  # fmt: skip
-_TOLD = ("merges", "drops", "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties")
+_TOLD = (
+    "merges", "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "exhausted", "sidesteps",
+    "guesses", "novelties",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import cocotb
 
 from hw.freelist import FreeList
 from spec.config import CONFIGS
+from spec.policy import reserve
 from tb.bench import Bench
 
 CONFIG = CONFIGS["tiny"]
@@ -16,7 +17,7 @@ BANKS, SIZE = CONFIG.banks, CONFIG.bank_frames
 
 
 async def wipe(bench):
-    for name in ("find", "give", "colour", "given"):
+    for name in ("find", "give", "colour", "avoid", "given"):
         bench.set(name, 0)
     for index in range(2 * CONFIG.frames):
         bench.set("wipe", {"valid": 1, "index": index})
@@ -34,8 +35,9 @@ async def begin(dut):
 
 async def cycle(bench, lists, held, *, find, give):
     """One cycle against lists in Python; returns the frame taken, whose number stands in the next cycle."""
-    colour = bench.random.randrange(BANKS)
+    colour, avoid = bench.random.randrange(BANKS), bench.random.randrange(1 << BANKS)
     bench.set("colour", colour)
+    bench.set("avoid", avoid)
     bench.set("find", find)
     frame = bench.random.choice(held) if give and held else None
     bench.set("give", frame is not None)
@@ -45,7 +47,9 @@ async def cycle(bench, lists, held, *, find, give):
     assert bench.get("count") == sum(map(len, lists))
     taken = None
     if find:
-        taken = next((b.popleft() for i in range(BANKS) if (b := lists[(colour + i) % BANKS])), None)
+        having = [b for i in range(BANKS) if lists[b := (colour + i) % BANKS]]
+        having.sort(key=lambda bank: avoid >> bank & 1)
+        taken = lists[having[0]].popleft() if having else None
     if frame is not None:
         held.remove(frame)
         lists[frame // SIZE].append(frame)
@@ -56,10 +60,13 @@ async def cycle(bench, lists, held, *, find, give):
 @cocotb.parametrize(share=[0.3, 0.5, 0.7])
 async def agrees_with_lists(dut, share):
     bench, lists = await begin(dut)
-    held, before = [], None
+    held, before, short = [], None, False
     for number in range(3000):
+        fewer = sum(map(len, lists)) < reserve(CONFIG)
         find, give = bench.random.random() < share, bench.random.random() < 0.5
         taken = await cycle(bench, lists, held, find=find, give=give)
+        assert number == 0 or bench.get("short") == short
+        short = fewer
         if before is not None:
             got = bench.get("frame")
             assert got == before, f"frame {number} must be {before}, not {got}, seed {bench.seed}"

@@ -20,8 +20,8 @@ SOAK = max(1, int(os.environ.get("N") or 100))
 LEAST = 20
 REACHED = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "full_queues", "half_waits", "serials", "drops",
-    "flushes", "prefetches", "refusals", "discards", "barren", "guesses", "novelties", "yields", "overdrafts",
-    "line_computes",
+    "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "exhausted", "sidesteps", "guesses",
+    "novelties", "yields", "overdrafts", "line_computes",
 )  # fmt: skip
 
 

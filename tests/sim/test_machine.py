@@ -75,6 +75,7 @@ UNDER = {
     "drops": set(Policy) - {Policy.NONE}, "flushes": set(Policy) - {Policy.NONE}, "overdrafts": {Policy.STATIC},
     **{event: {Policy.DIRECTED} for event in ("prefetches", "refusals", "discards", "yields")},
     **{event: {Policy.EAGER} for event in ("guesses", "novelties")},
+    **{event: set(Policy) - {Policy.NONE} for event in ("reserved", "sidesteps")},
 }  # fmt: skip
 
 
