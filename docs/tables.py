@@ -244,6 +244,21 @@ def _mutants(kind: str) -> str:
     )
 
 
+def _proofs() -> str:
+    """What was proved, as tb.prove has kept it."""
+    rows = json.loads((ROOT / "docs/data/proofs.json").read_text())
+    head = ["proof", "claims", "assumes", "for", "reaches", "planted bug, found in cycle"]
+    return _table(
+        head,
+        (
+            [f"`{row['name']}`", row["claims"], row["assumed"] or "nothing",
+             f"all time, by induction over {row['depth']} cycles" if row["inductive"] else f"{row['depth']} cycles",
+             f"{row['reached']}, in cycle {row['cover_cycle']}", f"{row['bug']} (`{row['file']}`), {row['bug_cycle']}"]
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
 def _digits() -> str:
     """What RTL and golden model showed of the digits network, as docs.results has kept it."""
     rows = json.loads((ROOT / "docs/data/digits.json").read_text())
@@ -305,6 +320,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "targets": _targets,
     "digits": _digits,
     "energy": _energy,
+    "proofs": _proofs,
     "mutants.model": partial(_mutants, "model"),
     "mutants.hardware": partial(_mutants, "hardware"),
     **_papers(),

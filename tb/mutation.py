@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from spec.config import Config
 
-__all__ = ["Edit", "StaleError", "edited", "mutated_copy", "mutated_simulator"]
+__all__ = ["Edit", "StaleError", "edited", "mutated_copy", "mutated_simulator", "spoiled_copy"]
 
 ROOT = Path(__file__).parents[1]
 _MARKED = re.compile(r"«(.*?)»", re.DOTALL)
@@ -130,6 +130,13 @@ def mutated_copy(edits: Iterable[Edit], folder: Path) -> None:
     for change in (_PIN, _DRIVER, _IMPORT):
         text = _replaced(text, *change)
     top.write_text(text)
+
+
+def spoiled_copy(edit: Edit, folder: Path) -> None:
+    """Copy hw into a folder, with one edit made, whose text needs no selection."""
+    shutil.copytree(ROOT / "hw", folder / "hw", ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / edit.file
+    path.write_text(edited(path.read_text(), [(1, edit)]))
 
 
 def mutated_simulator(config: Config, edits: Sequence[Edit], memory_bytes: int) -> Simulator:
