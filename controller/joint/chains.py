@@ -15,7 +15,7 @@ import numpy as np
 
 from controller.emit import emit
 from controller.joint.ahead import ahead
-from controller.joint.interleave import Rule, interleaved
+from controller.joint.interleave import interleaved
 from controller.joint.ports import by_engine
 from controller.joint.units import units
 from controller.place import Placement, place
@@ -33,11 +33,29 @@ if TYPE_CHECKING:
     from spec.config import Config
     from spec.program import Instruction
 
-#: Rules that a chain is tried with, those first that are best most often.
-RULES = (Rule(0.8, even=False), Rule(0.4, even=False), Rule(0.5, even=True))
 #: Operators of the longest chain: all that are open at a time need a slot for each of their buffers.
 _LONGEST = 12
 _ALIGNMENT = 4096
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a chain is interleaved.
+
+    Parameters
+    ----------
+    room
+        The part of the scratchpad that it may take, see `interleaved`.
+    left
+        Whether what it leaves behind has banks of its own, see `by_engine`.
+    """
+
+    room: float
+    left: bool
+
+
+#: Rules that a chain is tried with, those first that are best most often.
+RULES = tuple(Rule(room, left) for room in (0.8, 0.4) for left in (False, True))
 
 
 @dataclass(frozen=True)
@@ -148,7 +166,10 @@ class Search:
         """Pages in the order of buffers; banks by engine where operators run side by side."""
         commands = [command for unit in self.order(chains) for command in unit.commands]
         found = place(buffers, commands, self.config)
-        apart = {buffer: bank for chain in chains for buffer, bank in self._colours[chain].items()}
+        apart: dict[Buffer, int] = {}
+        for chain in chains:
+            # What an earlier chain has given a bank stays there.
+            apart = self._colours[chain] | apart
         return Placement(found.pages, found.colours | apart, found.total)
 
     def instructions(self, chains: Iterable[Chain], placement: Placement, pages: int) -> list[Instruction]:
@@ -165,8 +186,8 @@ class Search:
             if chain.rule is None:
                 self._orders[chain] = [unit for several in some.values() for unit in several]
             else:
-                self._orders[chain] = interleaved(some, tiled, self.config, chain.rule)
-                self._colours[chain] = by_engine(self._orders[chain], self.config)
+                self._orders[chain] = interleaved(some, tiled, self.config, chain.rule.room)
+                self._colours[chain] = by_engine(self._orders[chain], self.config, left=chain.rule.left)
         return self._orders[chain]
 
     def _name(self, first: int, end: int) -> str:

@@ -7,7 +7,7 @@ more of the first map is made than keeps the engines busy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.joint.units import readers
@@ -20,94 +20,64 @@ if TYPE_CHECKING:
     from controller.joint.units import Row, Unit
     from spec.config import Config
 
-#: Front end cycles of a COMPUTE with its registers, bindings and releases: a mean over MobileNetV2.
-_FRONT_END = 110
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How the next unit is chosen.
-
-    Parameters
-    ----------
-    room
-        The part of the scratchpad that live rows and the weights of begun operators may take, while there is a choice.
-    even
-        Take the unit that starts earliest, counting what waits in the queues; else the deepest that lets its engine
-        not wait.
-    """
-
-    room: float
-    even: bool
-
 
 class _Choice(NamedTuple):
     """A candidate: least is best."""
 
     full: bool
-    start: int
+    idle: int
     shallow: int
     unit: Unit
 
 
 def interleaved(
-    some: Mapping[int, Sequence[Unit]], tiled: Mapping[int, Tiled], config: Config, rule: Rule
+    some: Mapping[int, Sequence[Unit]], tiled: Mapping[int, Tiled], config: Config, room: float
 ) -> list[Unit]:
-    """All units of a chain, each after those that it needs."""
-    return _Scheduler(some, tiled, config, rule).run()
+    """All units of a chain, each after those that it needs.
+
+    Live rows and the weights of operators that have begun take no more than this part of the scratchpad, while there is
+    a choice. Of what fits a unit is taken that lets its first engine wait least, and of those the deepest.
+    """
+    return _Scheduler(some, tiled, config, room).run()
 
 
 @dataclass
 class _Engines:
-    """When engines are free, as far as this model knows: two engines in order, two halves, short queues."""
+    """When engines are free, as far as this model knows: two engines in order, and two halves between them."""
 
-    depth: int
     latency: int
     array: int = 0
     post: int = 0
-    front_end: int = 0
-    drains: list[int] = field(default_factory=lambda: [0, 0])
-    array_starts: list[int] = field(default_factory=list)
-    post_starts: list[int] = field(default_factory=list)
+    drains: tuple[int, int] = (0, 0)
 
-    def dispatch(self, unit: Unit) -> int:
-        """When the front end has dispatched a unit: its queues have room."""
-        time = self.front_end
-        if len(self.post_starts) >= self.depth:
-            time = max(time, self.post_starts[-self.depth])
-        if unit.array and len(self.array_starts) >= self.depth:
-            time = max(time, self.array_starts[-self.depth])
-        return time
+    def idle(self, unit: Unit, ready: int) -> int:
+        """How long a unit's first engine waits for it."""
+        if unit.array:
+            return max(0, ready - self.array, self.drains[0] - self.array)
+        return max(0, ready - self.post)
 
-    def start(self, unit: Unit, ready: int) -> int:
-        """When its first engine starts a unit."""
-        return max(self.array, ready, self.drains[-2]) if unit.array else max(self.post, ready)
-
-    def run(self, unit: Unit, start: int, dispatch: int) -> int:
+    def run(self, unit: Unit, ready: int) -> int:
         """Take a unit; when its last word is written."""
-        self.front_end = dispatch + _FRONT_END * len(unit.commands)
-        begin = start
-        if unit.array:
-            self.array_starts.append(start)
-            self.array = start + unit.array
-            begin = max(self.post, self.array + self.latency)
-        self.post_starts.append(begin)
-        self.post = begin + unit.post
-        if unit.array:
-            self.drains.append(self.post)
+        if not unit.array:
+            self.post = max(self.post, ready) + unit.post
+            return self.post + CROSSING
+        self.array += self.idle(unit, ready) + unit.array
+        self.post = max(self.post, self.array + self.latency) + unit.post
+        self.drains = self.drains[1], self.post
         return self.post + CROSSING
 
 
 class _Scheduler:
     def __init__(
-        self, some: Mapping[int, Sequence[Unit]], tiled: Mapping[int, Tiled], config: Config, rule: Rule
+        self, some: Mapping[int, Sequence[Unit]], tiled: Mapping[int, Tiled], config: Config, room: float
     ) -> None:
-        self.some, self.config, self.rule = some, config, rule
+        self.some = some
+        self.room = int(room * config.banks * config.bank_bytes)
         self.weights = {
             place: one.weights.words * config.rows if one.weights else 0 for place, one in tiled.items()
         }
         self.next = dict.fromkeys(some, 0)
-        self.engines = _Engines(config.queue_depth, sums_latency(config) + CROSSING)
+        self.engines = _Engines(sums_latency(config) + CROSSING)
         self.finish: dict[Unit, int] = {}
         self.unread = readers(some)
         self.alive: dict[Row, int] = {}
@@ -115,37 +85,28 @@ class _Scheduler:
 
     def run(self) -> list[Unit]:
         """Choose, and note what that does, until nothing is left."""
-        room = int(self.rule.room * self.config.banks * self.config.bank_bytes)
         order: list[Unit] = []
         while open_places := [place for place in self.some if self.next[place] < len(self.some[place])]:
-            candidates = [choice for place in open_places if (choice := self._choice(place, room))]
+            candidates = [choice for place in open_places if (choice := self._choice(place))]
             fitting = [one for one in candidates if not one.full]
             unit = (min(fitting) if fitting else min(candidates, key=lambda one: one.shallow)).unit
             self._take(unit)
             order.append(unit)
         return order
 
-    def _choice(self, place: int, room: int) -> _Choice | None:
+    def _choice(self, place: int) -> _Choice | None:
         unit = self.some[place][self.next[place]]
         if any(one not in self.finish for one in unit.needs):
             return None
-        engines = self.engines
-        start = engines.start(unit, self._ready(unit))
-        if self.rule.even:
-            start = max(start, engines.dispatch(unit))
-        else:
-            start -= engines.array if unit.array else engines.post
         more = sum(size for _, size in unit.writes) + (0 if self.next[place] else self.weights[place])
-        return _Choice(self.live + more > room, start, -place, unit)
+        return _Choice(self.live + more > self.room, self.engines.idle(unit, self._ready(unit)), -place, unit)
 
     def _ready(self, unit: Unit) -> int:
         return max((self.finish[one] for one in unit.needs), default=0)
 
     def _take(self, unit: Unit) -> None:
         place = unit.operator
-        dispatch = self.engines.dispatch(unit)
-        start = max(self.engines.start(unit, self._ready(unit)), dispatch if self.rule.even else 0)
-        self.finish[unit] = self.engines.run(unit, start, dispatch)
+        self.finish[unit] = self.engines.run(unit, self._ready(unit))
         self.live += 0 if self.next[place] else self.weights[place]
         self.next[place] += 1
         self.live -= self.weights[place] if self.next[place] == len(self.some[place]) else 0

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, memory_cycles
-from controller.joint.chains import Chain, Search, pages_ahead
-from controller.joint.interleave import Rule
+from controller.joint.chains import Chain, Rule, Search, pages_ahead
 from controller.plan.deadline import Deadline
 from controller.refusal import ModelError
 from sim.machine import Machine

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from spec.config import Config
 
 
-def by_engine(order: Sequence[Unit], config: Config) -> dict[Buffer, int]:
+def by_engine(order: Sequence[Unit], config: Config, *, left: bool) -> dict[Buffer, int]:
     """The bank to try first for the buffers of a chain.
 
     Weights of the array come first, then maps that it reads, then what post-processing reads, with the constants in
-    the last bank; each has as many banks as it needs at its peak, as far as there are as many.
+    the last bank; each has as many banks as it needs at its peak, as far as there are as many. What the
+    chain leaves behind lies with the maps of the array if `left`, else where the next chain wants it.
     """
     by_array = _operands(order, array=True, roles={Role.INPUT})
+    by_array |= _left(order) if left else set()
     weights = _operands(order, array=True, roles={Role.WEIGHTS})
     by_post = _operands(order, array=False, roles={Role.INPUT}) - by_array
     tables = _operands(order, array=False, roles={Role.WEIGHTS, Role.CONSTANTS, Role.TABLE})
@@ -55,6 +57,12 @@ def _operands(order: Sequence[Unit], *, array: bool, roles: set[Role]) -> set[Bu
         for role, operand in command.operands.items()
         if role in roles
     }
+
+
+def _left(order: Sequence[Unit]) -> set[Buffer]:
+    """Maps that the chain leaves behind: the next chain begins with them, most often on the array."""
+    read = {row[0] for unit in order for row in unit.reads}
+    return {row[0] for unit in order for row, _ in unit.writes} - read
 
 
 def _peaks(order: Sequence[Unit], by_array: set[Buffer], config: Config) -> tuple[int, int]:
