@@ -30,16 +30,20 @@ class Chart:
         Names of the bars in a group.
     groups
         Names of groups, each with a value for each series; all above zero.
+    foot
+        The power of two that bars stand on, such as 1 for ratios; the one below all values if left out.
     """
 
     title: str
     series: tuple[str, ...]
     groups: dict[str, tuple[float, ...]]
+    foot: float | None = None
 
     def svg(self) -> str:
         """The picture as text, the same for the same values."""
         values = [value for group in self.groups.values() for value in group]
-        low, high = floor(log2(min(values)) - 0.01), ceil(log2(max(values)))
+        low = floor(log2(min(values)) - 0.01) if self.foot is None else round(log2(self.foot))
+        high = ceil(log2(max(values)))
         step = len(self.series) * _BAR + _GAP
         width = _LEFT + step * len(self.groups) + _GAP
 
@@ -83,7 +87,7 @@ def onsram() -> Chart:
     for name, _, infinite, _, _, static, *_ in rows:
         groups[name] = tuple(float(part) for cell in (infinite, static) for part in cell.split(" / "))
     title = "OnSRAM: speed-up over no management, each network in its nearest form"
-    return Chart(title, ("infinite, paper", "infinite, ours", "Static, paper", "Static, ours"), groups)
+    return Chart(title, ("infinite, paper", "infinite, ours", "Static, paper", "Static, ours"), groups, foot=1)
 
 
 def pinfuse() -> Chart:

@@ -18,6 +18,12 @@ def test_charts_are_fresh_and_shown(name: str) -> None:
     assert f"({name})" in (DOCS / "papers.md").read_text()
 
 
+def test_bars_of_ratios_stand_on_one() -> None:
+    svg = ET.fromstring(Chart("title", ("one",), {"a": (1,), "b": (4,)}, foot=1).svg())  # noqa: S314 (ours)
+    bars = [one for one in svg.iter("{http://www.w3.org/2000/svg}rect") if one.get("width") == "8"]
+    assert [float(bar.get("height", -1)) for bar in bars] == [0, 220]
+
+
 def test_bars_stand_on_a_scale_of_powers_of_two() -> None:
     svg = ET.fromstring(Chart("title", ("one", "two"), {"a": (1, 4), "b": (2, 8)}).svg())  # noqa: S314 (ours)
     bars = [one for one in svg.iter("{http://www.w3.org/2000/svg}rect") if one.get("width") == "8"]
