@@ -170,10 +170,15 @@ class Group:
             whole = height != self._rows(operator.outputs[0])
             return (np.zeros_like(begin), np.full_like(end, height)) if whole else (begin, end)
         window = operator.window
-        reach = (window.kernel[0] - 1) * window.dilation[0] + 1
-        low = begin * window.stride[0] - window.before[0]
-        high = (end - 1) * window.stride[0] - window.before[0] + reach
-        return np.clip(low, 0, height), np.clip(high, 0, height)
+        step, stride, before = window.dilation[0], window.stride[0], window.before[0]
+        lows, highs = [], []
+        # A dilated kernel may step over the border: its next tap inside counts, and that of a later row may be nearer.
+        for later in range(step):
+            first = np.minimum(begin + later, end - 1) * stride - before
+            last = np.maximum(end - 1 - later, begin) * stride - before + (window.kernel[0] - 1) * step
+            lows.append(first - step * (np.minimum(first, 0) // step))
+            highs.append(last + step * (np.minimum(height - 1 - last, 0) // step) + 1)
+        return np.clip(np.min(lows, axis=0), 0, height), np.clip(np.max(highs, axis=0), 0, height)
 
     def _rows(self, name: str) -> int:
         shape = self.network.tensor[name].shape

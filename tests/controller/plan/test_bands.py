@@ -24,7 +24,7 @@ def images(draw: st.DrawFn) -> Network:
     x = net.input(1, draw(st.integers(1, 3)), draw(st.integers(6, 14)), draw(st.integers(6, 9)))
     for _ in range(draw(st.integers(1, 3))):
         kernel = draw(st.sampled_from((1, 2, 3, 5)))
-        dilation = draw(st.sampled_from((1, 2))) if kernel == 3 else 1
+        dilation = draw(st.sampled_from((1, 2, 3))) if kernel == 3 else 1
         stride = draw(st.integers(1, 2)) if min(net.shape(x)[2:]) > 6 else 1
         match draw(st.sampled_from(("conv", "depthwise", "pool", "residual", "fire"))):
             case "conv":
