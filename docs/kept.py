@@ -32,10 +32,10 @@ class Kept:
     file
         Its name in docs/data.
     digest
-        See `sources`; the first line holds that of the last run.
+        See `sources`; the first line holds that of the last run. None: every measurement says itself what it is of.
     """
 
-    def __init__(self, file: str, digest: str) -> None:
+    def __init__(self, file: str, digest: str | None) -> None:
         self._path = DATA / file
         self._head = {"sources": digest}
         lines = self.lines() if self._path.exists() else []
@@ -50,6 +50,10 @@ class Kept:
     def __contains__(self, key: str) -> bool:
         """Whether it has been measured."""
         return key in self._rows
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """What was measured, if it was."""
+        return self._rows.get(key)
 
     def keep(self, key: str, row: dict[str, Any], order: Iterable[str]) -> None:
         """Add a measurement and write the file anew, in an order of keys."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docs.depthwise_tables import TABLES as DEPTHWISE
+from docs.measured import TABLES as MEASURED
 from spec import config, errors, isa, memory, registers, timing
 
 if TYPE_CHECKING:
@@ -306,6 +307,7 @@ def _papers() -> dict[str, Callable[[], str]]:
 TABLES: dict[str, Callable[[], str]] = {
     "policies-measured": _policies,
     **{name: partial(_filled, table) for name, table in DEPTHWISE.items()},
+    **{name: partial(_filled, table) for name, table in MEASURED.items()},
     "registers": _registers,
     "errors": _errors,
     "constants": _constants,
