@@ -17,11 +17,15 @@ from controller.compiler import compile_graph
 from controller.configuration import configured
 from controller.display import display
 from controller.files import write_whole
+from controller.options import Engine
 from controller.read import read
 from controller.refusal import ModelError
+from controller.rtl import runner
+from controller.verify import verify
 from sim.energy import load_table
 from spec.registers import Policy
 
+_ENGINE = "What runs it: the RTL must do under each policy exactly what the golden model says, whose figures are shown."
 #: Columns of a table that goes to no terminal.
 _WIDTH = 140
 Models = Annotated[list[Path], typer.Argument(metavar="MODEL.onnx...", help="Quantized networks in QDQ form.")]
@@ -39,12 +43,13 @@ def compare_command(
     settings: Settings = None,
     json_file: Json = None,
     plot: Plot = None,
+    engine: Annotated[Engine, typer.Option(help=_ENGINE)] = Engine.golden,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Cycles, DRAM bytes and energy of each policy, by the golden model, beside the bounds."""
+    """Cycles, DRAM bytes and energy of each policy, beside the bounds."""
     chosen = _policies(policies)
     machines = [configured(name, settings or []) for name in configs.split(",")]
-    table = load_table()
+    table, on_rtl = load_table(), None if engine is Engine.golden else runner()
     found: list[Comparison] = []
     with display(quiet=quiet) as shown:
         for model in models:
@@ -56,6 +61,7 @@ def compare_command(
                 except ModelError as error:
                     raise ModelError(f"{model}: {error}") from None
                 found.append(compare(str(model), compiled, chosen, table, shown.say))
+                verify(compiled, chosen, on_rtl, shown)
     if plot is not None:
         write_whole(plot, comparison_picture(found))
     text = json.dumps([one.data() for one in found], indent=2) + "\n"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from controller.run import Agreement, Trace
 
 #: Cycles below which building the simulator sooner pays for running it slower.
-_SHORT = 1_000_000
+SHORT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def infer(
             first[index] = run_golden(compiled, one, policy=policy, machine=machine, lives=lives and index == 0)
     if runner:
         cycles = [None if trace is None else trace.cycles for trace in first]
-        short = golden and sum(one or 0 for one in cycles) < _SHORT
+        short = golden and sum(one or 0 for one in cycles) < SHORT
         with display.watch(cycles) as progress:
             second = [*run_rtl(compiled, inputs, runner, policy=policy, progress=progress, short=short)]
     display.say("onnxruntime")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from spec.config import Config
 
-__all__ = ["Batch", "Configuration", "Json", "Model", "Quiet", "Settings", "compiled_model", "write_json"]
+__all__ = ["Batch", "Configuration", "Engine", "Json", "Model", "Quiet", "Settings", "compiled_model", "write_json"]
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="A quantized network in QDQ form.")]
 Configuration = Annotated[str, typer.Option("--config", metavar="NAME|FILE.toml", help="The machine.")]
@@ -28,6 +29,14 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors."
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON.")]
 _BATCH = "Images of one inference, where the model leaves that open; 1 if left out."
 Batch = Annotated[int | None, typer.Option("--batch", min=1, help=_BATCH)]
+
+
+class Engine(Enum):
+    """What runs the program."""
+
+    golden = "golden"
+    rtl = "rtl"
+    both = "both"
 
 
 def write_json(file: str | None, data: dict[str, Any]) -> None:

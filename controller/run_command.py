@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -17,7 +16,7 @@ from controller.files import write_whole
 from controller.inference import infer
 from controller.inputs import load_inputs, random_inputs, split_inputs
 from controller.joint.plan import read_plan
-from controller.options import Batch, Configuration, Json, Model, Quiet, Settings, compiled_model, write_json
+from controller.options import Batch, Configuration, Engine, Json, Model, Quiet, Settings, compiled_model, write_json
 from controller.peak import peak_bytes
 from controller.reference import Reference
 from controller.refusal import CheckError, ModelError
@@ -45,14 +44,6 @@ _INFERENCES = (
 Inputs = Annotated[Path | None, typer.Option(metavar="FILE.npz", help=_INPUTS)]
 Trace = Annotated[Path | None, typer.Option(metavar="FILE", help=_TRACE)]
 Energy = Annotated[Path | None, typer.Option(metavar="FILE.toml", help=_ENERGY)]
-
-
-class Engine(Enum):
-    """What runs the program."""
-
-    golden = "golden"
-    rtl = "rtl"
-    both = "both"
 
 
 def run_command(

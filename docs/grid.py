@@ -63,6 +63,8 @@ def _figures(one: Mapping[str, Any]) -> dict[str, Any]:
     closed = one.get("gap_closed")
     return {
         "cycles": one["cycles"], "energy_pj": round(one["energy_pj"]["total"]), "by_class": one["dram"]["by_class"],
+        "front_end": round(one["usage"]["shares"]["front_end"], 4),
+        "array_empty": round(one["usage"]["array_waits"]["empty"], 4),
         "gap_closed": None if closed is None else round(closed, 4),
     }  # fmt: skip
 

@@ -17,20 +17,21 @@ from controller.inputs import random_inputs
 from controller.quantized import quantize_inputs
 from controller.read import read
 from controller.reference import Reference
-from controller.rtl import RtlRun
 from controller.run import first_record_difference, run_golden
 from controller.zoo import ZOO
 from sim.energy import TABLE
-from sim.machine import Machine
 from spec.config import CONFIGS, Config
 from spec.registers import Policy
 from tb.build import BuildError
 from tb.simulation import BenchError
+from tests.controller.fake_runner import fake_runner
 from tests.controller.models import QdqModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from controller.rtl import RtlRun
 
 KEYS = {
     "model", "config", "config_hash", "policy", "engine", "seed", "macs", "cycles", "utilization", "dram", "match",
@@ -227,27 +228,6 @@ def test_what_is_wrong_is_one_line_and_exit_two(case: str, pinfold: Any, model: 
     assert sentence in err
 
 
-def _fake_runner(change: Callable[[RtlRun], RtlRun]) -> Callable[..., list[RtlRun]]:
-    """A runner whose last run is changed."""
-
-    def run(
-        config: Config, program: bytes, images: list[bytes], *, policy: Policy, program_address: int, progress: object,
-        short: bool,
-    ) -> list[RtlRun]:  # fmt: skip
-        assert progress is None
-        assert short
-        runs, machine = [], Machine(config)
-        for dram in images:
-            memory = bytearray(dram)
-            found = machine.run(program, memory, policy=policy, address=program_address)
-            assert found.cycles
-            after = np.frombuffer(memory, np.uint8)
-            runs.append(RtlRun(found.cycles, found.commands, found.transactions, after, 0.5, 0.25, 1 << 30, 1 << 20))
-        return [*runs[:-1], change(runs[-1])]
-
-    return run
-
-
 CHANGES: dict[str, Callable[[RtlRun], RtlRun]] = {
     "nothing": lambda run: run,
     "cycles": lambda run: replace(run, cycles=run.cycles + 1),
@@ -263,7 +243,7 @@ def test_both_engines_are_compared_in_everything(
     change: str, inferences: int, pinfold: Any, model: Path, monkeypatch: pytest.MonkeyPatch  # noqa: ANN401
 ) -> None:
     """A difference is exit status 1, its first place and the line that repeats it."""
-    monkeypatch.setattr("controller.run_command.runner", lambda: _fake_runner(CHANGES[change]))
+    monkeypatch.setattr("controller.run_command.runner", lambda: fake_runner(CHANGES[change]))
     more = ["--inferences", inferences]
     status, out, err = pinfold("run", model, "--config", "tiny", "--engine", "both", "--json", "-", *more)
     data = json.loads(out)
@@ -311,7 +291,7 @@ def test_several_inferences_of_a_classifier_are_a_table(
     labels = Reference(model).run({"x0": images}).popitem()[1].argmax(axis=1)
     labels[0] += 1
     file = _arrays(tmp_path, x0=images, labels=labels)
-    monkeypatch.setattr("controller.run_command.runner", lambda: _fake_runner(lambda run: run))
+    monkeypatch.setattr("controller.run_command.runner", lambda: fake_runner(lambda run: run))
     command = ["run", model, "--config", "tiny", "--engine", "both", "--inputs", file, "--json", tmp_path / "out.json"]
     status, out, _ = pinfold(*command)
     data = json.loads((tmp_path / "out.json").read_text())

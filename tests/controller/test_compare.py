@@ -17,12 +17,14 @@ from controller.read import read
 from sim.energy import load_table
 from spec.config import CONFIGS
 from spec.registers import Policy
+from tests.controller.fake_runner import fake_runner
 from tests.controller.models import QdqModel
 from tests.controller.networks import NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from controller.rtl import RtlRun
     from spec.config import Config
 
 DIGITS = Path(__file__).parents[2] / "docs" / "data" / "digits.onnx"
@@ -115,3 +117,18 @@ def test_what_is_wrong_is_one_line_and_exit_two(arguments: list[object], sentenc
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert sentence in err
+
+
+@pytest.mark.parametrize("policies", ["none,lru", "eager"])
+def test_the_rtl_must_do_the_same(policies: str, pinfold: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    """A run that learns is repeated on both; the last differs."""
+    def late(run: RtlRun) -> RtlRun:
+        return replace(run, cycles=run.cycles + 1)
+
+    arguments = ["compare", DIGITS, "--configs", "tiny", "--policies", policies, "--engine", "rtl"]
+    monkeypatch.setattr("controller.compare_command.runner", lambda: fake_runner(lambda run: run))
+    assert pinfold(*arguments)[0] == 0
+    monkeypatch.setattr("controller.compare_command.runner", lambda: fake_runner(late))
+    status, _, err = pinfold(*arguments)
+    assert status == 1
+    assert f"on tiny under {policies.split(',', maxsplit=1)[0]}: cycles differ: the whole run" in err
