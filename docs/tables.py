@@ -304,6 +304,21 @@ def _policies() -> str:
     return _table(head, found)
 
 
+def _front_end() -> str:
+    """Cycles of the front end by instruction under each policy, and what they delay; see docs.front_end."""
+    lines = (ROOT / "docs/data/front_end.jsonl").read_text().splitlines()[1:]
+    found: list[list[object]] = []
+    for row in map(json.loads, lines):
+        for policy, one in row["policies"].items():
+            spent, many, cycles = one["spent"], one["instructions"], one["cycles"]
+            each = [f"{spent[name] / many[name]:.0f}" for name in ("COMPUTE", "BIND", "RELEASE", "STORE")]
+            shares = (sum(spent.values()), one["array_empty"], cycles - one["instant_cycles"])
+            found.append([row["network"], f"`{policy}`", *each, *(f"{100 * share / cycles:.1f} %" for share in shares)])
+    head = ["network", "policy", "cycles of a COMPUTE", "BIND", "RELEASE", "STORE", "front end at work",
+            "array without a command", "saved by a front end without cycles"]  # fmt: skip
+    return _table(head, found)
+
+
 def _filled(table: Callable[[], tuple[list[str], list[list[object]]]]) -> str:
     return _table(*table())
 
@@ -316,6 +331,7 @@ def _papers() -> dict[str, Callable[[], str]]:
 
 TABLES: dict[str, Callable[[], str]] = {
     "policies-measured": _policies,
+    "front-end": _front_end,
     **{name: partial(_filled, table) for name, table in DEPTHWISE.items()},
     **{name: partial(_filled, table) for name, table in MEASURED.items()},
     "registers": _registers,

@@ -226,7 +226,20 @@ def _engines() -> list[Edit]:
 def _policies() -> list[Edit]:
     """Who gives up a page, and what is known of it."""
     rank, quota, history, notes = (f"hw/{name}.py" for name in ("rank", "quota", "history", "operands"))
+    dispatch, free, allocator = (f"hw/{name}.py" for name in ("dispatch", "freelist", "allocator"))
     return [
+        Edit("some frames stay free", free, "self.short.eq(«self.count < reserve(c)»)", _NEVER),
+        Edit("under none no frames need stay free", allocator,
+             "visitor.short.eq((«self.policy != Policy.NONE») & free.short)", _ALWAYS),
+        Edit("a victim for the reserve joins the free frames", allocator, "joins.eq(«eviction.done & visitor.ahead»)",
+             _NEVER),
+        Edit("weights stay out of the banks of inputs", dispatch, "self.avoid.eq(«reads[Queue.ARRAY]»)", _ZERO),
+        Edit("inputs stay out of the banks of the weights before", dispatch, "self.avoid.eq(«before»)", _ZERO),
+        Edit("banks to be avoided are taken if no other has a frame", free,
+             "with m.If(«(filled & ~self.avoid).any()»):", _ALWAYS),
+        Edit("under none no bank is avoided", allocator,
+             "free.avoid.eq(Mux(«(self.policy == Policy.NONE) | self.visit.prefetch», 0, self.avoid))",
+             "OLD & ~(MUTANT & (self.policy == Policy.NONE))"),
         Edit("static: a group that has its quota gives up its own", quota,
              "self.full.eq(«counts[group] >= limits[group]»)",
              _NEVER),
