@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docs.depthwise_tables import TABLES as DEPTHWISE
+from docs.joint_tables import TABLES as JOINT
 from docs.measured import TABLES as MEASURED
 from spec import config, errors, isa, memory, registers, timing
 
@@ -333,6 +334,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "policies-measured": _policies,
     "front-end": _front_end,
     **{name: partial(_filled, table) for name, table in DEPTHWISE.items()},
+    **{name: partial(_filled, table) for name, table in JOINT.items()},
     **{name: partial(_filled, table) for name, table in MEASURED.items()},
     "registers": _registers,
     "errors": _errors,

@@ -1,0 +1,41 @@
+"""The table of docs/joint.md, from what `make joint` has kept."""
+
+from __future__ import annotations
+
+from statistics import geometric_mean
+from typing import TYPE_CHECKING
+
+from docs.kept import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILE = "joint.jsonl"
+#: What the cycles of the search's own plan are kept as.
+_OWN = "joint"
+Table = tuple[list[str], list[list[object]]]
+
+
+def table() -> Table:
+    """Every network that is kept: cycles of each method, and how near the bound is."""
+    head = ["network", "`none`", "best policy", "`joint`", "over `none`", "fewer than the best policy", "bound",
+            "above the bound", "operators in chains", "seconds"]  # fmt: skip
+    found: list[list[object]] = []
+    ratios = []
+    for row in rows(FILE):
+        cycles = row["cycles"]
+        joint = cycles[_OWN]
+        best = min((name for name in cycles if name != _OWN), key=cycles.__getitem__)
+        ratios.append(joint / cycles[best])
+        together = [one["end"] - one["first"] for one in row["chains"] if one["rule"]]
+        found.append([
+            row["network"], f"{cycles['none']:,}", f"`{best}` {cycles[best]:,}", f"{joint:,}",
+            f"{cycles['none'] / joint:.2f}x", f"{100 * (1 - ratios[-1]):.1f} %", f"{row['bound']:,}",
+            f"{100 * (joint / row['bound'] - 1):.0f} %", f"{sum(together)} of {row['operators']} in {len(together)}",
+            row["seconds"],
+        ])  # fmt: skip
+    mean = f"{100 * (1 - geometric_mean(ratios)):.1f} %"
+    return head, [*found, ["geometric mean", "", "", "", "", mean, "", "", "", ""]]
+
+
+TABLES: dict[str, Callable[[], Table]] = {"joint-measured": table}
