@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth import Cat
+from amaranth import Cat, Const
 from amaranth.hdl import Assert
 
-__all__ = ["BOUNDARY", "addressed", "held"]
+__all__ = ["BOUNDARY", "addressed", "held", "within"]
 
 #: Bytes whose multiples no burst may cross.
 BOUNDARY = 4096
@@ -31,4 +31,15 @@ def addressed(d, axi, name):
     d.m.d.comb += [
         Assert(~valid | (begin + ((length + 1) << size) <= BOUNDARY), "a burst must not cross 4 KiB"),
         Assert(getattr(axi, name + "burst") == 1, "a burst must count up"),
+    ]
+
+
+def within(d, unit, valid, address, page_bits):
+    """Assert that no address is offered of a page that is not wholly in the window, which may be any."""
+    base, limit = d.constant(32, name="base"), d.constant(32, name="limit")
+    page = Cat(Const(0, page_bits), address[page_bits:])
+    d.m.d.comb += [
+        unit.base.eq(base),
+        unit.limit.eq(limit),
+        Assert(~valid | ((page >= base) & (page + (1 << page_bits) <= limit)), "a burst must lie in the window"),
     ]

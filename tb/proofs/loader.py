@@ -10,7 +10,7 @@ from amaranth.utils import exact_log2
 
 from hw.loader import Loader
 from tb.mutation import Edit
-from tb.proofs.axi import addressed
+from tb.proofs.axi import addressed, within
 from tb.proofs.design import Design
 from tb.proofs.flight import Pages
 from tb.proofs.machine import LONG, SMALL
@@ -28,7 +28,7 @@ def design(config):
     burst_bytes = config.burst_beats * config.bus_bytes
     m.submodules.loader = loader = Loader(config=config)
     inside = Opened(loader)
-    d.open(loader)
+    d.open(loader, "base", "limit")
     axi = loader.axi
     pages = Pages(d, inside["flight"])
     beat, burst = inside["beat"], inside["burst"]
@@ -42,6 +42,7 @@ def design(config):
 
     full = (pages.level == config.load_buffers) & ~pages.outside[0]
     addressed(d, axi, "ar")
+    within(d, loader, axi.arvalid, axi.araddr, exact_log2(config.page_bytes))
     m.d.comb += [
         Assert((pages.level != 0) | ((owed == 0) & ~axi.arvalid), "nothing must be under way when all pages finished"),
         Assert(~taken | inside["flight"].active, "a beat that is taken must belong to a page"),
@@ -64,13 +65,13 @@ def design(config):
 
 
 _CLAIMS = (
-    "an address is held and unchanged until it is taken; no burst crosses 4 KiB; a page is asked for in its "
-    "bursts, and is finished when all their beats have come, not before; a beat that is taken belongs to a page; "
-    "when all pages have finished nothing is under way"
+    "an address is held and unchanged until it is taken; no burst crosses 4 KiB or lies outside the window; a "
+    "page is asked for in its bursts, and is finished when all their beats have come, not before; a beat that is "
+    "taken belongs to a page; when all pages have finished nothing is under way"
 )
 _ASSUMED = (
-    "pages lie on multiples of their size (proof `csr`); a READ starts when the engine is ready and a page buffer"
-    " is free; the memory sends only beats that it was asked for"
+    "pages lie on multiples of their size, and the window holds (proof `csr`); a READ starts when the engine is "
+    "ready and a page buffer is free; the memory sends only beats that it was asked for"
 )
 
 PROOFS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Signal, unsigned
+from amaranth import Signal, unsigned
 from amaranth.hdl import Assert, Cover
 from amaranth.lib import data
 
@@ -55,7 +55,7 @@ def design():
         Assert(~(at_head & queue.start) | reached, "a command must start after what it waits for"),
         Assert(~(at_head & reached) | queue.start, "a command must start when all is reached"),
         Assert(~at_head | (queue.payload == kept.payload), "the head must be the command that was pushed"),
-        Assert(Cat(queue.empty, queue.data, queue.port, queue.half, queue.start).xor() == queue.ready,
+        Assert(queue.empty + queue.data + queue.port + queue.half + queue.start == queue.ready,
                "an idle engine must start or be told why not"),
         Cover(at_head & queue.start & waited & (level == DEPTH)),
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from amaranth.utils import exact_log2
 
 from hw.storer import Storer
 from tb.mutation import Edit
-from tb.proofs.axi import addressed, held
+from tb.proofs.axi import addressed, held, within
 from tb.proofs.design import Design
 from tb.proofs.flight import Pages
 from tb.proofs.machine import LONG, SMALL
@@ -28,7 +28,7 @@ def design(config):
     burst_bytes = config.burst_beats * config.bus_bytes
     m.submodules.storer = storer = Storer(config=config)
     inside = Opened(storer)
-    d.open(storer)
+    d.open(storer, "base", "limit")
     axi = storer.axi
     pages = Pages(d, inside["flight"])
     burst, beat, owed = inside["burst"], inside["beat"], inside["owed"]
@@ -51,6 +51,7 @@ def design(config):
         m.d.sync += sent.eq(sent + 1)
     full = (pages.level == buffers) & ~pages.outside[0]
     addressed(d, axi, "aw")
+    within(d, storer, axi.awvalid, axi.awaddr, exact_log2(config.page_bytes))
     held(d, axi.wvalid, axi.wready, Cat(axi.wdata, axi.wlast, axi.wstrb), name="w")
     bursts_left = Mux(axi.awvalid, config.page_bursts - burst, 0)
     m.d.comb += [
@@ -87,14 +88,14 @@ def design(config):
 
 
 _CLAIMS = (
-    "addresses and data are held and unchanged until they are taken; no burst crosses 4 KiB; wlast comes with the"
-    " last beat of a burst and only then; a page is finished with the response to the last of its bursts; when "
-    "all pages have finished nothing is under way"
+    "addresses and data are held and unchanged until they are taken; no burst crosses 4 KiB or lies outside the "
+    "window; wlast comes with the last beat of a burst and only then; a page is finished with the response to the"
+    " last of its bursts; when all pages have finished nothing is under way"
 )
 _ASSUMED = (
-    "pages lie on multiples of their size (proof `csr`); a WRITE starts when the engine is ready and a page "
-    "buffer is filled; a TAKE fills a buffer whose page has left; the memory answers only bursts whose address "
-    "and data it has"
+    "pages lie on multiples of their size, and the window holds (proof `csr`); a WRITE starts when the engine is "
+    "ready and a page buffer is filled; a TAKE fills a buffer whose page has left; the memory answers only bursts"
+    " whose address and data it has"
 )
 
 PROOFS = (
