@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.errors import UndefinedError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -55,7 +57,8 @@ class Scratchpad:
         wrapped = addresses & self._address_mask
         pages = wrapped >> self._shift
         frames: NDArray[np.int64] = self.table[pages].astype(np.int64)
-        assert not frames.size or frames.min() >= 0, f"page {pages[frames < 0][0]} must be present where it is used"
+        if frames.size and frames.min() < 0:
+            raise UndefinedError(f"virtual page {pages[frames < 0][0]} must be named by an operand before it is used")
         frames <<= self._shift
         frames += wrapped & self._page_words - 1
         return frames
