@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import resource
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,26 @@ async def prepare(dut: Any, job: dict[str, Any], index: int) -> None:
         await write(dut, name, value)
 
 
+async def pause(dut: Any, at: int, cycles: int) -> None:
+    """Let the memory do nothing for a while."""
+    await ClockCycles(dut.clk, at)
+    dut.hold.value = 1
+    await ClockCycles(dut.clk, cycles)
+    dut.hold.value = 0
+
+
+async def meddle(dut: Any, seed: int) -> None:
+    """Write registers until the interrupt: other settings, other starts; reads in between."""
+    rng = random.Random(seed)
+    names = [name for name, register in REGISTERS.items() if name not in {"CONTROL", "INTERRUPT"}]
+    while not dut.irq.value:
+        if rng.random() < 0.2:
+            await write(dut, *rng.choice((("CONTROL", 1), ("INTERRUPT", 1))))
+        else:
+            await write(dut, rng.choice(names), rng.getrandbits(32))
+        await read(dut, rng.choice(names))
+
+
 def note(index: int, cycles: int) -> None:
     """Say how far the jobs are, to whoever watches: the number of this one, and the cycles of all so far."""
     if progress := os.environ.get("PINFOLD_PROGRESS"):
@@ -134,7 +155,7 @@ async def runs_the_jobs(dut: Any) -> None:
     """Every job of the folder, in order."""
     folder = Path(os.environ["PINFOLD_JOBS"])
     jobs = json.loads((folder / "jobs.json").read_text())
-    for name in ("awvalid", "wvalid", "bready", "arvalid", "rready", "load", "dump", "close", "stall", "error"):
+    for name in ("awvalid", "wvalid", "bready", "arvalid", "rready", "load", "dump", "close", "hold", "stall", "error"):
         getattr(dut, name).value = 0
     Clock(dut.clk, PERIOD, "ns").start()
     await reset(dut)
@@ -147,6 +168,10 @@ async def runs_the_jobs(dut: Any) -> None:
             await reset(dut)
             finished = False
         else:
+            if job["pause"][1]:
+                await pause(dut, *job["pause"])
+            if job["meddle_seed"] is not None:
+                await meddle(dut, job["meddle_seed"])
             finished = bool(dut.irq.value) or await wait(dut, index, job["limit"], cycles)
         registers = {}
         for name, register in REGISTERS.items():

@@ -33,7 +33,7 @@
 //      E' + t_rtw for a write after a read.
 //  12. S = max(B, C + t_cl) for reads, S = max(B, C + t_cwl) for writes.
 //
-// `stall` holds back ready, valid and beats at random: data and order stay right, times do not count.
+// `stall` holds back ready, valid and beats at random, `hold` all of them: data and order stay right, times do not count.
 // An address in `error_page` answers SLVERR, one beyond BYTES answers DECERR; neither writes.
 // Files: `load` reads <memory>/<run>.bin to load_address, `dump` writes dump_bytes from dump_address to
 // <memory>/<run>.out, with +memory=FOLDER and run a port; bytes in order of address.
@@ -76,6 +76,7 @@ module memory #(
     input logic [15:0] t_rfc,
 
     // What goes wrong.
+    input logic hold,
     input logic stall,
     input logic [31:0] stall_seed,
     input logic error,
@@ -161,6 +162,7 @@ module memory #(
 
   // One xorshift step; a quarter of the results hold something back.
   function automatic logic held_back();
+    if (hold) return 1;
     if (!stall) return 0;
     chance ^= chance << 13;
     chance ^= chance >> 17;

@@ -58,6 +58,10 @@ class Job:
         The memory's profile.
     stall_seed
         Random stalls on every channel, if not ``None``.
+    pause
+        The cycle after START from which the memory does nothing at all, and for how many; (0, 0): never.
+    meddle_seed
+        Random writes to registers during the run, if not ``None``, whatever else the host has to do.
     error_page
         The page of 4 KiB whose bursts are answered with SLVERR, if not ``None``.
     watchdog
@@ -82,6 +86,8 @@ class Job:
     policy: Policy = Policy.NONE
     memory: Memory = field(default_factory=Memory)
     stall_seed: int | None = None
+    pause: tuple[int, int] = (0, 0)
+    meddle_seed: int | None = None
     error_page: int | None = None
     watchdog: int = 100_000
     limit: int = 200_000_000

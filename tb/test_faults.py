@@ -88,8 +88,8 @@ def header(**fields):
     return patched(0, HEADER.encode(**{**HEADER.decode(int.from_bytes(program()[0][:16], "little")), **fields}))
 
 
-def changed(changes, mode=Mode.ARRAY):
-    return job(*program(mode, changes))
+def changed(changes, mode=Mode.ARRAY, **settings):
+    return job(*program(mode, changes), **settings)
 
 
 def shape(mode, number, **fields):
@@ -200,6 +200,9 @@ def test_the_memory_refuses_and_the_next_run_works(seed):
         "fetch": (job(code, length, error_page=PROGRAM >> 12), Error.FETCH_FAILED, PROGRAM),
         "read of nothing": (job(code, length, data_base=FAR, read_window=(FAR, 2 * FAR)), Error.READ_FAILED, FAR),
         "fetch of nothing": (job(code, length, program_address=FAR), Error.FETCH_FAILED, FAR),
+        "write to nothing": (
+            changed({BIND + 1: {"page": FAR // 128}}, write_window=(FAR, 2 * FAR)), Error.WRITE_FAILED, FAR,
+        ),
     }  # fmt: skip
     for (name, (one, error, address)), shown in zip(
         jobs.items(), follow([one for one, *_ in jobs.values()], seed), strict=True
