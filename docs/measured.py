@@ -112,8 +112,8 @@ def machines() -> Table:
         [_name(row), f"{row['array']} x {row['array']}", row["kib"], row["bus"], f"{row['cycles']:,}",
          f"{base['cycles'] / row['cycles']:.2f}", row["usage"]]
         for base in _base()
-        if len(_varied(base, "array")) > 1
         for field in _BASE
+        if len(_varied(base, field)) > 1
         for row in _varied(base, field)
     ]  # fmt: skip
 
