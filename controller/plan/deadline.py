@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from math import inf
-from signal import SIGINT, signal
+from signal import SIG_IGN, SIGINT, getsignal, signal
 from threading import Event, Thread, current_thread, main_thread
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -56,8 +56,11 @@ class Deadline:
 
     @contextmanager
     def ended_by_interrupt(self) -> Iterator[None]:
-        """An interrupt ends the time that is left instead of the program; a second one ends the program."""
-        if current_thread() is not main_thread():
+        """An interrupt ends the time that is left instead of the program; a second one ends the program.
+
+        Where interrupts are ignored, as in a shell's background, they stay so.
+        """
+        if current_thread() is not main_thread() or getsignal(SIGINT) == SIG_IGN:
             yield
             return
 

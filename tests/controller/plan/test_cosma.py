@@ -163,6 +163,7 @@ def test_a_step_that_does_not_fit_is_refused() -> None:
     assert str(refusal.value) == "chain does not fit: step3 needs 8 bytes in 7; --budget 8 fits"
 
 
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("step", [0, 1, 3])
 def test_an_interrupt_leaves_the_best_plan_so_far(step: int) -> None:
     one = problem(network("amoebanetd", granularity=SEPARATE), parameters=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 from random import Random
-from signal import SIGINT, raise_signal
+from signal import SIG_IGN, SIGINT, raise_signal, signal
 from threading import Thread
 
 import pytest
@@ -36,6 +36,7 @@ def test_without_seconds_it_never_passes() -> None:
     assert Deadline().left == inf
 
 
+@pytest.mark.usefixtures("heard")
 def test_an_interrupt_ends_it_and_its_parts_and_a_second_one_the_program() -> None:
     deadline = Deadline()
     part = deadline.within(100)
@@ -46,6 +47,15 @@ def test_an_interrupt_ends_it_and_its_parts_and_a_second_one_the_program() -> No
             interrupt()
     with pytest.raises(KeyboardInterrupt):
         interrupt()
+
+
+@pytest.mark.usefixtures("heard")
+def test_interrupts_that_are_ignored_stay_so() -> None:
+    signal(SIGINT, SIG_IGN)
+    deadline = Deadline()
+    with deadline.ended_by_interrupt():
+        interrupt()
+    assert not deadline.passed
 
 
 def test_another_thread_hears_no_interrupts_and_works() -> None:

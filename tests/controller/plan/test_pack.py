@@ -126,6 +126,7 @@ def test_without_time_there_is_a_packing_with_its_bound(monkeypatch: pytest.Monk
     assert (packing.height, packing.bound, packing.gap) == (22, 20, 2 / 22)
 
 
+@pytest.mark.usefixtures("heard")
 def test_an_interrupt_leaves_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: Search) -> None:
         if not deadline.interrupted:
