@@ -29,7 +29,10 @@ _CHECKS = ("outputs", "cycles", "commands", "transactions")
 
 @dataclass(frozen=True)
 class Result:
-    """All that a run showed: at least one inference, with labels where the inputs came with them."""
+    """All that a run showed: at least one inference, with labels where the inputs came with them.
+
+    ``unplanned`` is the compiler's program where ``compiled`` is a plan's: it is what runs without management.
+    """
 
     model: str
     compiled: Compiled
@@ -41,6 +44,7 @@ class Result:
     compile_seconds: float = 0.0
     compile_peak_bytes: int = 0
     table: Table = field(default_factory=load_table)
+    unplanned: Compiled | None = None
 
     @property
     def differences(self) -> list[Difference]:
@@ -63,6 +67,11 @@ class Result:
             return None
         title = f"{graph.name} on {self.compiled.config.name} under {self.policy}: pages"
         return occupancy_picture(self.compiled.config, golden.cycles, golden.lives, title)
+
+    def _no_management(self, first: Inference) -> int | None:
+        if self.policy == "none" and self.unplanned is None:
+            return first.ran.cycles
+        return no_management_cycles(self.unplanned or self.compiled)
 
     def data(self) -> dict[str, Any]:
         """The keys of `run --json`: single figures are the first inference's, checks and seconds are of all."""
@@ -89,7 +98,7 @@ class Result:
                 "compute_cycles": compute_cycles(compiled),
                 "memory_cycles": memory_cycles(compiled),
                 "infinite_scratchpad_cycles": _least(infinite_scratchpad(compiled), first.ran.cycles),
-                "no_management_cycles": first.ran.cycles if self.policy == "none" else no_management_cycles(compiled),
+                "no_management_cycles": self._no_management(first),
             },
             "usage": self._usage(first, moved),
             "energy_pj": self._energy(first),

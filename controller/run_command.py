@@ -75,9 +75,10 @@ def run_command(
     on_rtl = None if engine is Engine.golden else runner()
     with display(quiet=quiet) as shown:
         started = perf_counter()
-        compiled = compiled_model(model, machine, batch, shown.say)
+        compiled, unplanned = compiled_model(model, machine, batch, shown.say), None
         if plan is not None:
-            compiled, chosen = read_plan(plan, compiled)
+            unplanned = compiled
+            compiled, chosen = read_plan(plan, unplanned)
         seconds, peak = perf_counter() - started, peak_bytes()
         labels = None
         if arrays is None:
@@ -89,7 +90,7 @@ def run_command(
             policy=chosen, lives=trace is not None,
         )
         ran = chosen.name.lower()
-        result = Result(str(model), compiled, ran, engine.value, seed, found, labels, seconds, peak, costs)
+        result = Result(str(model), compiled, ran, engine.value, seed, found, labels, seconds, peak, costs, unplanned)
         shown.say("bounds")
         data = result.data()
     if trace is not None:

@@ -31,6 +31,7 @@ def test_a_plan_runs_in_the_cycles_that_it_promises(
     assert status == 0
     found = json.loads(out)
     assert found["cycles"]["golden"] == plan["cycles"]["joint"]
+    assert found["bounds"]["no_management_cycles"] == plan["cycles"]["none"]
     assert found["policy"] == plan["policy"] == "directed"
     assert found["reference"]["differing"] == 0
 
