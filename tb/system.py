@@ -223,6 +223,16 @@ def observe(
         return [_observed(folder, i, job) for i, job in enumerate(jobs)], results
 
 
+def _patience(config: Config) -> int:
+    """A watchdog's time that no command needs: for each tile of weights that there is room for a pass of a whole half.
+
+    While a command runs that needs all frames nothing else may start or finish: one of VGG-16's first dense layer takes
+    117,523 cycles. On machines of small halves it is a window of 64 taps for each word that there is room for.
+    """
+    words = config.frames * config.page_words
+    return max(100_000, words // config.rows * config.half_rows, 64 * words)
+
+
 def run_rtl(
     config: Config, program: bytes, images: Sequence[bytes], *, policy: Policy = Policy.NONE, program_address: int,
     progress: Path | None = None, short: bool = False,
@@ -258,7 +268,7 @@ def run_rtl(
         Job(
             image=dram.ljust(program_address, b"\0") + program, program_address=program_address,
             program_length=length, read_window=(0, len(dram)), write_window=(0, len(dram)), dump_bytes=len(dram),
-            memory=config.memory, policy=policy, reset=index == 0,
+            memory=config.memory, policy=policy, reset=index == 0, watchdog=_patience(config),
         )
         for index, dram in enumerate(images)
     ]  # fmt: skip
