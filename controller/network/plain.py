@@ -87,29 +87,39 @@ class Plain:
 
     def convolve(
         self, name: str, source: str, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1,
-        activation: Activation = "relu", gain: float = 1.0,
+        pad: int | None = None, activation: Activation = "relu", gain: float = 1.0,
     ) -> str:  # fmt: skip
-        """An odd square kernel, padded by half of it."""
+        """An odd square kernel, padded by half of it unless it is said by how much."""
+        pad = kernel // 2 if pad is None else pad
         channels, height, width = self.shapes[source]
         shape = (outputs, channels // groups, kernel, kernel)
-        size = (outputs, -(-height // stride), -(-width // stride))
+        size = (outputs, *_windows((height, width), kernel, pad, stride))
         self.layers.append(Parameters(name, shape, activation, gain))
         self.macs += prod(size) * prod(shape[1:])
         return self._node(
             "Conv", name, [source, f"{name}.weights", f"{name}.bias"], size, activation,
-            kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[kernel // 2] * 4, group=groups,
+            kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[pad] * 4, group=groups,
         )  # fmt: skip
 
     def dense(self, name: str, source: str, outputs: int, *, activation: Activation = None) -> str:
         """Every output reads the whole map."""
         inputs = prod(self.shapes[source])
         if source not in self._vectors:
-            source = self._node("Flatten", f"{name}_flat", [source], (inputs, 1, 1))
+            source = self.flatten(f"{name}_flat", source)
         self.layers.append(Parameters(name, (outputs, inputs), activation, 1.0))
         self.macs += outputs * inputs
         self._vectors.add(name)
         operands = [source, f"{name}.weights", f"{name}.bias"]
         return self._node("Gemm", name, operands, (outputs, 1, 1), activation, transB=1)
+
+    def flatten(self, name: str, source: str) -> str:
+        """A map as a vector."""
+        return self._node("Flatten", name, [source], (prod(self.shapes[source]), 1, 1))
+
+    def concatenate(self, name: str, operands: list[str]) -> str:
+        """Maps of one size side by side along channels."""
+        channels = sum(self.shapes[one][0] for one in operands)
+        return self._node("Concat", name, operands, (channels, *self.shapes[operands[0]][1:]), axis=1)
 
     def add(self, name: str, first: str, second: str, *, activation: Activation = "relu") -> str:
         """Two maps of one shape."""
@@ -117,10 +127,9 @@ class Plain:
 
     def max_pool(self, name: str, source: str, kernel: int, *, pad: int = 0) -> str:
         """The largest of each window, at stride 2."""
-        channels, *size = self.shapes[source]
-        height, width = ((side + 2 * pad - kernel) // 2 + 1 for side in size)
+        channels, height, width = self.shapes[source]
         return self._node(
-            "MaxPool", name, [source], (channels, height, width),
+            "MaxPool", name, [source], (channels, *_windows((height, width), kernel, pad, 2)),
             kernel_shape=[kernel] * 2, strides=[2, 2], pads=[pad] * 4,
         )  # fmt: skip
 
@@ -163,3 +172,9 @@ class Plain:
             self._nodes.append(helper.make_node("Clip", [result, "zero", "six"], [name], name=f"{name}_relu6"))
         self.shapes[name] = shape
         return name
+
+
+def _windows(size: tuple[int, int], kernel: int, pad: int, stride: int) -> tuple[int, int]:
+    """Rows and columns of a square kernel's windows."""
+    height, width = size
+    return (height + 2 * pad - kernel) // stride + 1, (width + 2 * pad - kernel) // stride + 1
