@@ -69,8 +69,8 @@ def test_a_random_program_in_icarus(tmp_path, seed):
         ("READ_BASE", job.read_window[0]), ("READ_LIMIT", job.read_window[1]), ("WRITE_BASE", job.write_window[0]),
         ("WRITE_LIMIT", job.write_window[1]), ("INTERRUPT", 1), ("CONTROL", 1),
     ]  # fmt: skip
-    after = simulated(tmp_path, job.image, settings)
-    for at, (got, byte) in enumerate(zip(after, wanted, strict=False)):
+    after = simulated(tmp_path, job.image, settings)[: len(wanted)]
+    for at, (got, byte) in enumerate(zip(after, wanted, strict=True)):
         assert got == byte, f"byte {at} must be {byte}, not {got}"
 
 
