@@ -105,18 +105,23 @@ class Model:
         """For each time at which a tensor may be resident, whether it is.
 
         Between times at which it may be used it stays throughout or not at all: a stay begins with a use and ends with
-        one. Where there is room for everything it stays.
+        one. Where there is always room for everything it stays; where there is room between uses, it stays if it is
+        there.
         """
         made = self.problem.producer[tensor]
         users = self._users(tensor)
         windows = [(self.windows.first[step], self.windows.last[step]) for step in users]
         stay: dict[int, Truth] = {}
+        if not any(self.tight[time] for time in self.spans[tensor]):
+            return dict.fromkeys(self.spans[tensor], 1)
         for times, usable in _stretches(self.spans[tensor], windows):
-            must = usable and any(first == last == times[0] for first, last in windows)
-            relaxed = not any(self.tight[time] for time in times) and (
-                made is None or self.windows.last[made] <= times[0]
-            )
-            truth: Truth = 1 if must or relaxed else self.model.new_bool_var(f"resident {tensor} {times[0]}")
+            truth: Truth
+            if usable and any(first == last == times[0] for first, last in windows):
+                truth = 1
+            elif not usable and not any(self.tight[time] for time in times):
+                truth = stay[times[0] - 1]
+            else:
+                truth = self.model.new_bool_var(f"resident {tensor} {times[0]}")
             stay |= dict.fromkeys(times, truth)
             if usable and not isinstance(truth, int):
                 self._used(truth, users, times[0])
