@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spec.registers import Policy
     from spec.trace import Command, Transaction
 
-_MODULE, _FUNCTION = "tb.system", "run_rtl"
+_MODULE, _FUNCTION = "tb.engine", "run_rtl"
 
 
 @dataclass(frozen=True)

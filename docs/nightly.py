@@ -31,7 +31,8 @@ from docs.networks import network
 from sim.machine import Machine
 from spec.config import CONFIGS
 from spec.registers import Policy
-from tb.system import MEMORY_BYTES, hardware, simulator
+from tb.engine import MEMORY_BYTES
+from tb.system import hardware, simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

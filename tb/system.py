@@ -5,36 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import tempfile
-import time
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from spec.errors import SENTENCES, Error
+from spec.errors import Error
 from spec.isa import Queue
 from spec.memory import Memory
 from spec.registers import Policy
 from spec.trace import Command, Transaction
-from tb.build import BuildError, Simulator, alone, build, generated
-from tb.simulation import BenchError, Results, run
+from tb.build import Simulator, alone, build, generated
+from tb.simulation import Results, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spec.config import Config
 
-__all__ = ["MEMORY_BYTES", "BenchError", "BuildError", "Job", "Observed", "RtlRun", "hardware", "observe", "run_rtl",
-           "simulator"]  # fmt: skip
+__all__ = ["SOURCES", "Job", "Observed", "hardware", "observe", "simulator"]
 
 HERE = Path(__file__).parent
-#: DRAM of every run at full speed: one simulator of a machine serves all networks.
-MEMORY_BYTES = 1 << 28
 SOURCES = tuple(HERE / name for name in ("memory.sv", "monitor.sv", "protocol.sv", "system.sv"))
 
 
@@ -131,20 +124,6 @@ class Observed:
         return Error(self.registers["ERROR_CODE"])
 
 
-@dataclass(frozen=True)
-class RtlRun:
-    """What the RTL showed of a program, with DRAM afterwards, and the seconds and memory it took."""
-
-    cycles: int
-    commands: list[Command]
-    transactions: list[Transaction]
-    dram: np.ndarray
-    build_seconds: float
-    run_seconds: float
-    build_peak_bytes: int
-    run_peak_bytes: int
-
-
 @lru_cache(maxsize=64)
 def simulator(config: Config, memory_bytes: int, optimize: int = 3) -> Simulator:
     """The Verilated system of ``config`` with ``memory_bytes`` of DRAM; made once for each Verilog text.
@@ -221,77 +200,6 @@ def observe(
             folder=folder,
         )  # fmt: skip
         return [_observed(folder, i, job) for i, job in enumerate(jobs)], results
-
-
-def _patience(config: Config) -> int:
-    """A watchdog's time that no command needs: for each tile of weights that there is room for a pass of a whole half.
-
-    While a command runs that needs all frames nothing else may start or finish: one of VGG-16's first dense layer takes
-    117,523 cycles. On machines of small halves it is a window of 64 taps for each word that there is room for.
-    """
-    words = config.frames * config.page_words
-    return max(100_000, words // config.rows * config.half_rows, 64 * words)
-
-
-def run_rtl(
-    config: Config, program: bytes, images: Sequence[bytes], *, policy: Policy = Policy.NONE, program_address: int,
-    progress: Path | None = None, short: bool = False,
-) -> list[RtlRun]:  # fmt: skip
-    """Run a program under the configuration's memory profile, once for each image of DRAM, in one simulation.
-
-    Parameters
-    ----------
-    images
-        Bytes of DRAM from page 0 on, at byte 0; they end at or below the program. Before the first run comes a reset.
-    policy
-        Value of the POLICY register.
-    progress
-        A file that is rewritten with "RUN CYCLES" now and then.
-    short
-        Build in a third of the time, and run at a fifth of the speed.
-
-    Returns
-    -------
-    list[RtlRun]
-        A run for each image. The first has what building took: the seconds, and the memory of its largest process, both
-        0 where it had been built before. The seconds of running are shared out evenly.
-
-    Raises
-    ------
-    BuildError
-        If the tools cannot make the machine.
-    BenchError
-        If the machine stops with an error, or does not stop.
-    """
-    length = int.from_bytes(program[12:16], "little")
-    jobs = [
-        Job(
-            image=dram.ljust(program_address, b"\0") + program, program_address=program_address,
-            program_length=length, read_window=(0, len(dram)), write_window=(0, len(dram)), dump_bytes=len(dram),
-            memory=config.memory, policy=policy, reset=index == 0, watchdog=_patience(config),
-        )
-        for index, dram in enumerate(images)
-    ]  # fmt: skip
-    size = max(1 << 22 if short else MEMORY_BYTES, 1 << (max(len(job.image) for job in jobs) - 1).bit_length())
-    began = time.monotonic()
-    optimize = 0 if short else 3
-    simulator(config, size, optimize)
-    build_seconds = time.monotonic() - began
-    build_peak_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
-    observed, results = observe(config, jobs, memory_bytes=size, progress=progress, optimize=optimize)
-    runs = []
-    for index, seen in enumerate(observed):
-        if not seen.finished:
-            raise BenchError(f"run {index + 1} must end within {jobs[index].limit:,} cycles")
-        if seen.error:
-            sentence = SENTENCES[seen.error].format(address=seen.registers["ERROR_ADDRESS"])
-            raise BenchError(f"run {index + 1} must finish the program: {sentence}")
-        runs.append(RtlRun(
-            seen.cycles, seen.commands, seen.transactions, np.frombuffer(seen.dram, np.uint8), build_seconds,
-            results.seconds / len(jobs), build_peak_bytes, seen.peak_bytes,
-        ))  # fmt: skip
-        build_seconds, build_peak_bytes = 0.0, 0
-    return runs
 
 
 def _observed(folder: Path, index: int, job: Job) -> Observed:

@@ -271,7 +271,7 @@ def test_an_rtl_that_fails_is_one_sentence(
     def fail(*_arguments: object, **_more: object) -> None:
         raise failure
 
-    monkeypatch.setattr("tb.system.run_rtl", fail)
+    monkeypatch.setattr("tb.engine.run_rtl", fail)
     got, out, err = pinfold("run", model, "--config", "tiny", "--engine", "rtl")
     assert (got, out) == (status, "")
     assert len(err.splitlines()) == 1
