@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    Rows = dict[str, dict[str, Any]]
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
@@ -33,15 +35,17 @@ class Kept:
         Its name in docs/data.
     digest
         See `sources`; the first line holds that of the last run. None: every measurement says itself what it is of.
+    holding
+        What of the measurements of other sources holds all the same. None: nothing.
     """
 
-    def __init__(self, file: str, digest: str | None) -> None:
+    def __init__(self, file: str, digest: str | None, holding: Callable[[Rows], Rows] | None = None) -> None:
         self._path = DATA / file
         self._head = {"sources": digest}
         lines = self.lines() if self._path.exists() else []
-        self._rows: dict[str, dict[str, Any]] = {}
-        if lines and lines[0] == self._head:
-            self._rows = {row["key"]: row for row in lines[1:]}
+        self._rows: Rows = {row["key"]: row for row in lines[1:]}
+        if lines and lines[0] != self._head:
+            self._rows = {} if holding is None else holding(self._rows)
 
     def lines(self) -> list[dict[str, Any]]:
         """What the file holds, its head first."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from docs import grid
 from docs.grid import FILE
 from docs.kept import rows
 
@@ -60,3 +61,19 @@ def test_more_is_never_slower(along: str) -> None:
             for policy, one in more["policies"].items():
                 before = less["policies"][policy]["cycles"]
                 assert one["cycles"] <= MOST * before, (less["key"], more["key"], policy)
+
+
+def test_cells_hold_while_one_of_each_network_comes_out_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {cell["key"]: cell for cell in CELLS}
+    asked, wrong = [], ""
+
+    def measure(name: str, kib: int, bus: int) -> dict[str, Any]:
+        asked.append(name)
+        found = {name: value for name, value in kept[f"{name} {kib} {bus}"].items() if name != "key"}
+        return {**found, "bounds": {}} if name == wrong else found
+
+    monkeypatch.setattr(grid, "measure", measure)
+    assert grid.holding(kept) == kept
+    assert sorted(asked) == sorted({cell["network"] for cell in CELLS})
+    wrong = asked[-1]
+    assert grid.holding(kept) == {}
