@@ -80,7 +80,6 @@ def test_a_solver_stops_when_the_deadline_has_passed() -> None:
     for _ in range(5):
         numbers = [draw.randrange(100) for _ in chosen]
         model.add(sum(number * one for number, one in zip(numbers, chosen, strict=True)) == sum(numbers) // 2)
-    deadline = Deadline(0.2)
-    _, status = solved(model, deadline, 1)
-    assert deadline.passed
+    # By its own clock, which may be a little before the deadline's.
+    _, status = solved(model, Deadline(0.2), 1)
     assert status == cp_model.UNKNOWN
