@@ -11,22 +11,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from controller.access.sets import Shape, position, relation
 
 if TYPE_CHECKING:
     import islpy as isl
-
-
-class Layout(Protocol):
-    """An operator that copies elements and changes none."""
-
-    def result(self, *sources: Shape) -> Shape:
-        """The shape of its result for sources of these shapes."""
-
-    def access(self, *sources: Shape) -> tuple[isl.Map, ...]:
-        """For each source the map from elements of the result to the elements that they copy."""
 
 
 class _OneSource(ABC):
@@ -220,6 +210,10 @@ class SpaceToDepth(_OneSource):
     def _copied(self, source: Shape) -> list[str]:
         channels, side = source[1], self.block
         return ["i0 = o0", f"o1 = {side * channels}p + {channels}q + i1", *_pixels("i", "o", side)]
+
+
+#: An operator that copies elements and changes none.
+Layout = Transpose | Reshape | Slice | Concat | Pad | Tile | Expand | Repeat | DepthToSpace | SpaceToDepth
 
 
 def _pixels(fine: str, coarse: str, side: int) -> list[str]:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING
 
+from controller.access.operators import Concat, Slice
 from controller.plan.network import Kind, Network, Operator, Tensor, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from controller.access.operators import Layout
 
 Sizes = int | tuple[int, ...]
 #: Operations of the vector unit for an element of the result, where it is not one.
@@ -71,6 +74,7 @@ class Builder:
     def operator(
         self, kind: Kind, inputs: Sequence[str], shape: tuple[int, ...], *, macs: int = 0,
         operations: int | None = None, parameters: int = 0, reuse: int = 1, window: Window | None = None,
+        layout: Layout | None = None,
     ) -> str:  # fmt: skip
         """Any operator with one result; operations of the vector unit are counted by kind unless they are given."""
         name = f"{kind}{len(self.operators)}"
@@ -78,7 +82,8 @@ class Builder:
         if operations is None:
             operations = 0 if macs else prod(shape) * _OPERATIONS.get(kind, 1)
         once = tuple(dict.fromkeys(inputs))
-        self.operators.append(Operator(name, kind, once, (name,), macs, operations, parameters, reuse, window))
+        made = Operator(name, kind, once, (name,), macs, operations, parameters, reuse, window, layout)
+        self.operators.append(made)
         return name
 
     def conv(
@@ -156,11 +161,24 @@ class Builder:
         """Along the last dimension."""
         return self.operator(Kind.SOFTMAX, (x,), self.shape(x))
 
-    def concat(self, *inputs: str) -> str:
-        """Maps side by side along channels."""
-        first = self.shape(inputs[0])
-        channels = sum(self.shape(x)[1] for x in inputs)
-        return self.operator(Kind.CONCATENATION, inputs, (first[0], channels, *first[2:]))
+    def concat(self, *inputs: str, axis: int = 1) -> str:
+        """Maps side by side along an axis, channels if it is left out."""
+        layout = Concat(axis)
+        shape = layout.result(*(self.shape(x) for x in inputs))
+        return self.operator(Kind.CONCATENATION, inputs, shape, layout=layout)
+
+    def moved(self, x: str, *layouts: Layout) -> str:
+        """The result of layout operators, one after another."""
+        for layout in layouts:
+            x = self.operator(Kind.COPY, (x,), layout.result(self.shape(x)), layout=layout)
+        return x
+
+    def part(self, x: str, axis: int, first: int, count: int) -> str:
+        """Some indices of a map along an axis."""
+        source = self.shape(x)
+        starts = tuple(first if place == axis else 0 for place in range(len(source)))
+        shape = (*source[:axis], count, *source[axis + 1 :])
+        return self.moved(x, Slice(starts, shape, (1,) * len(source)))
 
     def copy(self, x: str, shape: tuple[int, ...]) -> str:
         """Some of the values of a map, unchanged."""

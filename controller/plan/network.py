@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from controller.access.operators import Layout
+
 
 class Kind(StrEnum):
     """What an operator is, as far as planning cares."""
@@ -98,6 +100,8 @@ class Operator:
         In how many products or sums one element of an input takes part at most.
     window
         For operators on windows.
+    layout
+        For concatenations and copies: which element goes where, if it has been said.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Operator:
     parameters: int = 0
     reuse: int = 1
     window: Window | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True)

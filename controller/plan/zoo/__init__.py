@@ -17,6 +17,8 @@ from controller.plan.zoo import (
     resnet,
     segmentation,
     video,
+    wavenet,
+    yolo,
 )  # fmt: skip
 from controller.refusal import ModelError
 
@@ -41,6 +43,7 @@ _WRITERS: dict[str, Callable[..., tuple[str, ...]]] = {
     "squeezenet10": plain.squeezenet10,
     "mobilenetv1": mobile.mobilenetv1,
     "mobilenetv2": mobile.mobilenetv2,
+    "shufflenetv2": mobile.shufflenetv2,
     "ssd300": detection.ssd300,
     "ssd300resnet34": detection.ssd300_resnet34,
     "densenet121": dense.densenet121,
@@ -52,6 +55,10 @@ _WRITERS: dict[str, Callable[..., tuple[str, ...]]] = {
     "transformer": attention.transformer,
     "vit": attention.vit,
     "attention": attention.attention,
+    "multihead": attention.multihead,
+    "vittiny": attention.vittiny,
+    "wavenet": wavenet.wavenet,
+    "yolov5s": yolo.yolov5s,
     "lstm": recurrent.lstm,
     "pnasnet5": cells.pnasnet5,
     "amoebanetd": cells.amoebanetd,

@@ -1,8 +1,10 @@
-"""Networks of depthwise-separable convolutions: MobileNetV1, V2, and the large V3 for segmentation."""
+"""Networks of depthwise-separable convolutions: MobileNetV1, V2, the large V3 for segmentation, ShuffleNetV2."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from controller.access.operators import Reshape, Transpose
 
 if TYPE_CHECKING:
     from controller.plan.builder import Builder
@@ -39,6 +41,31 @@ def mobilenetv2(net: Builder, size: int = 224) -> tuple[str, ...]:
             y = net.conv(net.conv(y, wide, 3, stride=stride, groups=wide), channels, 1, act=False)
             x = net.add(x, y) if block else y
     return (net.dense(net.global_pool(net.conv(x, 1280, 1)), 1000),)
+
+
+def shufflenetv2(net: Builder, size: int = 224) -> tuple[str, ...]:
+    """Ma et al., "ShuffleNet V2" (2018), width 1.0; halves and shuffles as torchvision exports them."""
+    x = net.pool(net.conv(net.input(1, 3, size, size), 24, 3, stride=2), 3, stride=2, padding=1)
+    for units, channels in ((4, 116), (8, 232), (4, 464)):
+        half = channels // 2
+        y = net.conv(_separable(net, x, net.shape(x)[1], 2), half, 1)
+        x = _shuffled(net, y, net.conv(_separable(net, net.conv(x, half, 1), half, 2), half, 1))
+        for _ in range(units - 1):
+            kept, y = net.part(x, 1, 0, half), net.part(x, 1, half, half)
+            x = _shuffled(net, kept, net.conv(_separable(net, net.conv(y, half, 1), half, 1), half, 1))
+    return (net.dense(net.global_pool(net.conv(x, 1024, 1)), 1000),)
+
+
+def _separable(net: Builder, x: str, channels: int, stride: int) -> str:
+    return net.conv(x, channels, 3, stride=stride, groups=channels, act=False)
+
+
+def _shuffled(net: Builder, x: str, y: str) -> str:
+    """Channels of two maps in turn."""
+    whole = net.concat(x, y)
+    images, channels, height, width = net.shape(whole)
+    split = Reshape((images, 2, channels // 2, height, width))
+    return net.moved(whole, split, Transpose((0, 2, 1, 3, 4)), Reshape((images, channels, height, width)))
 
 
 def mobilenetv3_features(net: Builder, size: int) -> tuple[str, str]:

@@ -13,7 +13,9 @@ from controller.refusal import ModelError
 # MobileNetV1 of its paper, table 6, exactly as Keras counts what it trains; Inception-v4 as timm counts it; FCN and
 # DeepLabV3 without the auxiliary classifier's 2,365,205; the Transformer is torch.nn.Transformer() as it comes.
 # GoogLeNet as it was trained has the parameters of Caffe's bvlc_googlenet. What has no millions is published for
-# another input.
+# another input. One multi-head attention is torch.nn.MultiheadAttention(512, 8), ViT-Ti/16 is timm's
+# vit_tiny_patch16_224, YOLOv5s is what its own v6.0 prints when it begins to train. The stack of dilated convolutions
+# has widths of our own, so nothing is published of it.
 PUBLISHED = {
     "alexnet": (61_100_840, 714),
     "vgg16": (138_357_544, 15_470),
@@ -28,6 +30,7 @@ PUBLISHED = {
     "squeezenet10": (1_248_424, 819),
     "mobilenetv1": (4_231_976, 569),
     "mobilenetv2": (3_504_872, 301),
+    "shufflenetv2": (2_278_604, 145),
     "ssd300": (35_641_826, 34_858),
     "densenet121": (7_978_856, 2_834),
     "fcn": (35_322_218 - 2_365_205, None),
@@ -37,6 +40,9 @@ PUBLISHED = {
     "s3d": (8_320_048, 17_979),
     "vit": (86_567_656, 17_564),
     "transformer": (44_140_544, None),
+    "multihead": (1_050_624, None),
+    "vittiny": (5_717_416, None),
+    "yolov5s": (7_235_389, None),
 }
 # Millions of multiplications for the input that torchvision measures: 520 pixels for segmentation, 112 for R(2+1)D.
 # The auxiliary classifier's 9,991 millions are taken off.
@@ -78,6 +84,23 @@ def test_searched_networks_are_as_large_as_their_papers_say(name: str) -> None:
 @pytest.mark.parametrize(("units", "millions"), [(650, 20), (1500, 66)])
 def test_language_models_are_as_large_as_their_paper_says(units: int, millions: float) -> None:
     assert network("lstm", size=units).parameters / 1e6 == pytest.approx(millions, rel=0.015)
+
+
+def test_the_detector_is_as_its_own_summary_says_when_layers_are_fused() -> None:
+    graph = network("yolov5s")
+    assert graph.parameters == 7_225_885
+    assert 2 * graph.macs / 1e9 == pytest.approx(16.5, rel=0.005)
+    assert [graph.tensor[name].shape for name in graph.outputs] == [(1, 25200, 85)]
+
+
+def test_the_small_transformer_does_the_work_that_its_paper_says() -> None:
+    assert network("vittiny").macs / 1e9 == pytest.approx(1.3, rel=0.04)
+
+
+def test_a_stack_of_thirty_dilated_convolutions_sees_three_thousand_samples() -> None:
+    windows = [one.window for one in network("wavenet").operators if one.window and one.window.taps == 2]
+    assert len(windows) == 31
+    assert 1 + sum(window.dilation[1] for window in windows) == 1 + 1 + 3 * 1023
 
 
 @pytest.mark.parametrize("name", NAMES)
