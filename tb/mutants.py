@@ -88,7 +88,7 @@ def expected(programs: Sequence[Program], *, stalled: bool = False) -> list[Expe
 
 def batches() -> list[list[Expected]]:
     """Plans and random programs, those that notice most first."""
-    planned = [Program(plan(make, MACHINE), policy) for make, policy in PLANS.items()]
+    planned = [Program(plan(one, MACHINE), one.policy) for one in PLANS]
     first, stalled, more = ([Program(sample(MACHINE, s)) for s in seeds] for seeds in (FIRST, STALLED, MORE))
     drawn = draws(TURNS.start, len(TURNS))
     turns = [Program(sample(MACHINE, draw.seed, computes=draw.length), draw.policy, draw.reset) for draw in drawn]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+from operator import methodcaller
+from typing import TYPE_CHECKING, NamedTuple
 
 from spec.isa import INSTRUCTION_BYTES, NEVER, WORDS, Mode, Opcode, Role, TensorClass
 from spec.program import Instruction, assemble
@@ -13,11 +13,11 @@ from spec.timing import CONSTANTS_WORDS
 from tb.programs import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from spec.config import Config
 
-__all__ = ["PLANS", "plan"]
+__all__ = ["PLANS", "Plan", "plan"]
 
 #: Tensors of one page each, by the letter of their slot and of their page in DRAM.
 _TENSORS = "XWYCZ"
@@ -33,21 +33,16 @@ class Author:
     ----------
     config
         A machine with pages of at least 32 words.
-    colours
-        The bank of each tensor.
-
-    Attributes
-    ----------
-    operator
-        That of the COMPUTEs that follow.
+    banks
+        Digits: the bank of each tensor.
     """
 
-    def __init__(self, config: Config, **colours: int) -> None:
+    def __init__(self, config: Config, banks: str) -> None:
         self.config = config
         self.lines: list[Instruction] = []
-        self.operator = 0
-        for slot, name in enumerate(_TENSORS):
-            self.add(Opcode.BIND, slot=slot, tensor_class=TensorClass.INPUT, colour=colours[name], window=slot, pages=1,
+        self._operator = 0
+        for slot, (name, bank) in enumerate(zip(_TENSORS, banks, strict=True)):
+            self.add(Opcode.BIND, slot=slot, tensor_class=TensorClass.INPUT, colour=int(bank), window=slot, pages=1,
                      page=slot, home=int(name != "Z"))  # fmt: skip
         self.add(Opcode.KERNEL, kernel_h=1, kernel_w=1, stride_h=1, stride_w=1, dilation_h=1, dilation_w=1, blocks=1)
         self.add(Opcode.BOUNDS, height=1, width=_PIXELS, row_stride=_PIXELS, block_stride=_PIXELS)
@@ -63,13 +58,17 @@ class Author:
         self._operand(Role.INPUT, source, _ROW)
         self._operand(Role.CONSTANTS, constants, CONSTANTS_WORDS)
         self._operand(Role.OUTPUT, output, _ROW)
-        self.add(Opcode.COMPUTE, mode=Mode.MAX, last=1, operator=self.operator, height=1, width=_ROW)
+        self.add(Opcode.COMPUTE, mode=Mode.MAX, last=1, operator=self._operator, height=1, width=_ROW)
 
     def sums(self, weights: str = "W") -> None:
         """A long sum of X that nobody drains."""
         self._operand(Role.INPUT, "X", _PIXELS)
         self._operand(Role.WEIGHTS, weights, _TILES * self.config.rows)
-        self.add(Opcode.COMPUTE, mode=Mode.ARRAY, first=1, operator=self.operator, height=1, width=_PIXELS)
+        self.add(Opcode.COMPUTE, mode=Mode.ARRAY, first=1, operator=self._operator, height=1, width=_PIXELS)
+
+    def proceed(self) -> None:
+        """The COMPUTEs that follow are the next operator's."""
+        self._operator += 1
 
     def tell(self, opcode: Opcode, name: str) -> None:
         """STORE, PREFETCH or EVICT a tensor's page."""
@@ -79,119 +78,62 @@ class Author:
         self.add(Opcode.OPERAND, role=role, slot=_TENSORS.index(name), run=run, count=1, next_use=NEVER)
 
 
-def _ends_with_sums(config: Config) -> Author:
-    """Nothing waits for the sums but END."""
-    made = Author(config, X=0, W=1, Y=2, C=3, Z=2)
-    made.sums()
-    return made
+class Plan(NamedTuple):
+    """What a program is made for, and of.
+
+    Parameters
+    ----------
+    hazard
+        What happens in it.
+    banks
+        Where the tensors lie; see `Author`.
+    steps
+        What is called of an `Author`, in this order.
+    policy
+        Under which it runs.
+    """
+
+    hazard: str
+    banks: str
+    steps: tuple[Callable[[Author], None], ...]
+    policy: Policy = Policy.NONE
 
 
-def _writes_where_a_page_arrives(config: Config) -> Author:
-    """X comes into the bank that Z is written in, and only the array needs it."""
-    made = Author(config, X=0, W=1, Y=2, C=3, Z=0)
-    made.maximum()
-    made.sums()
-    made.maximum()
-    return made
+def _maximum(**names: str) -> Callable[[Author], None]:
+    return methodcaller("maximum", **names)
 
 
-def _writes_what_sums_read(config: Config) -> Author:
-    """The array's inputs are overwritten by a command that needs none of its sums."""
-    made = Author(config, X=0, W=1, Y=2, C=3, Z=2)
-    made.maximum()
-    made.sums()
-    made.maximum(output="X")
-    return made
+_SUMS, _PROCEED = methodcaller("sums"), methodcaller("proceed")
+
+PLANS = (
+    Plan("nothing waits for the sums but END", "01232", (_SUMS,)),
+    Plan("X comes into the bank that Z is written in, and only the array needs it", "01230",
+         (_maximum(), _SUMS, _maximum())),
+    Plan("the array's inputs are overwritten by a command that needs none of its sums", "01232",
+         (_maximum(), _SUMS, _maximum(output="X"))),
+    Plan("the array's weights are overwritten likewise", "01232", (_maximum(), _SUMS, _maximum(output="W"))),
+    Plan("constants lie in the bank of the array's inputs", "01203", (_maximum(), _SUMS, _maximum())),
+    Plan("constants lie in the bank of the array's weights", "01213", (_maximum(), _SUMS, _maximum())),
+    Plan("a page is stored from the bank that constants are read from next", "01200",
+         (_maximum(), _maximum(output="X"), methodcaller("tell", Opcode.STORE, "Z"), _maximum(output="X"))),
+    Plan("weights were written by the machine a moment ago", "01232", (_SUMS, _maximum(output="W"), _SUMS)),
+    Plan("a page that left without being written back is fetched again before some of its words are written", "01232",
+         (_maximum(source="X"), _PROCEED, _maximum(output="X"))),
+    Plan("nothing waits for a page that is fetched ahead but END", "01232",
+         (methodcaller("tell", Opcode.PREFETCH, "X"),), Policy.DIRECTED),
+    Plan("a page that was evicted without being written back is fetched again likewise", "01232",
+         (_maximum(source="X"), methodcaller("tell", Opcode.EVICT, "X"), _maximum(output="X")), Policy.DIRECTED),
+)  # fmt: skip
 
 
-def _writes_what_weights_read(config: Config) -> Author:
-    """The array's weights are overwritten likewise."""
-    made = Author(config, X=0, W=1, Y=2, C=3, Z=2)
-    made.maximum()
-    made.sums()
-    made.maximum(output="W")
-    return made
-
-
-def _reads_where_sums_read(config: Config) -> Author:
-    """Constants lie in the bank of the array's inputs."""
-    made = Author(config, X=0, W=1, Y=2, C=0, Z=3)
-    made.maximum()
-    made.sums()
-    made.maximum()
-    return made
-
-
-def _reads_where_weights_read(config: Config) -> Author:
-    """Constants lie in the bank of the array's weights."""
-    made = Author(config, X=0, W=1, Y=2, C=1, Z=3)
-    made.maximum()
-    made.sums()
-    made.maximum()
-    return made
-
-
-def _reads_where_a_page_leaves(config: Config) -> Author:
-    """A page is stored from the bank that constants are read from next."""
-    made = Author(config, X=0, W=1, Y=2, C=0, Z=0)
-    made.maximum()
-    made.maximum(output="X")
-    made.tell(Opcode.STORE, "Z")
-    made.maximum(output="X")
-    return made
-
-
-def _computes_weights(config: Config) -> Author:
-    """Weights were written by the machine a moment ago."""
-    made = Author(config, X=0, W=1, Y=2, C=3, Z=2)
-    made.sums()
-    made.maximum(output="W")
-    made.sums()
-    return made
-
-
-def _writes_in_part_what_was_read(config: Config) -> Author:
-    """A page that left without being written back is fetched again before some of its words are written."""
-    made = Author(config, X=0, W=1, Y=2, C=3, Z=2)
-    made.maximum(source="X")
-    made.operator = 1
-    made.maximum(output="X")
-    return made
-
-
-def _prefetches_at_the_end(config: Config) -> Author:
-    """Nothing waits for the page but END."""
-    made = Author(config, X=0, W=1, Y=2, C=3, Z=2)
-    made.tell(Opcode.PREFETCH, "X")
-    return made
-
-
-def _writes_in_part_what_was_evicted(config: Config) -> Author:
-    """A page that was evicted without being written back is fetched again likewise."""
-    made = Author(config, X=0, W=1, Y=2, C=3, Z=2)
-    made.maximum(source="X")
-    made.tell(Opcode.EVICT, "X")
-    made.maximum(output="X")
-    return made
-
-
-#: The plans and the policy that each is made for.
-PLANS: Mapping[Callable[[Config], Author], Policy] = MappingProxyType({
-    **dict.fromkeys((
-        _ends_with_sums, _writes_where_a_page_arrives, _writes_what_sums_read, _writes_what_weights_read,
-        _reads_where_sums_read, _reads_where_weights_read, _reads_where_a_page_leaves, _computes_weights,
-        _writes_in_part_what_was_read,
-    ), Policy.NONE),
-    **dict.fromkeys((_prefetches_at_the_end, _writes_in_part_what_was_evicted), Policy.DIRECTED),
-})  # fmt: skip
-
-
-def plan(make: Callable[[Config], Author], config: Config) -> Sample:
+def plan(one: Plan, config: Config) -> Sample:
     """The program of a plan, in a memory of random bytes."""
-    author = make(config)
+    author = Author(config, one.banks)
+    for step in one.steps:
+        step(author)
     author.add(Opcode.END)
     program = assemble(config, author.lines)
-    tensors = random.Random(make.__name__).randbytes(len(_TENSORS) * config.page_bytes)
+    tensors = random.Random(one.hazard).randbytes(len(_TENSORS) * config.page_bytes)
     grid = config.fetch_burst * INSTRUCTION_BYTES
     address = -(-len(tensors) // grid) * grid
     window = (0, len(tensors))
