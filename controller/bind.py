@@ -60,9 +60,15 @@ class Binder:
         self._turn = 0
         self._next: dict[Buffer, int] = dict.fromkeys(self.uses, 0)
 
+    def find(self, buffer: Buffer) -> int | None:
+        """The slot that a buffer is bound to, if it is."""
+        return next((slot for slot, bound in enumerate(self.slots) if bound and bound.buffer is buffer), None)
+
     def slot_of(self, buffer: Buffer) -> int:
-        """The slot that a buffer is bound to."""
-        return next(slot for slot, bound in enumerate(self.slots) if bound and bound.buffer is buffer)
+        """The slot that a buffer is bound to, which it must be."""
+        slot = self.find(buffer)
+        assert slot is not None
+        return slot
 
     def bound(self, slot: int) -> Bound:
         """What a slot holds."""
@@ -88,7 +94,7 @@ class Binder:
 
     def cover(self, index: int, buffer: Buffer, first: int, end: int) -> list[Instruction]:
         """The BIND without which pages of a buffer are not bound at command `index`, if there is one."""
-        slot = next((s for s, bound in enumerate(self.slots) if bound and bound.buffer is buffer), None)
+        slot = self.find(buffer)
         if slot is not None:
             bound = self.bound(slot)
             if bound.first <= first and end <= bound.first + bound.pages:

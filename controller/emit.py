@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from controller.bind import Binder
@@ -11,6 +12,7 @@ from spec.program import Instruction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from controller.commands import Command, Range
     from controller.layout import Buffer
@@ -23,24 +25,42 @@ _OPERATORS = 1 << next(field.width for field in COMPUTE.fields if field.name == 
 _LONGEST_RUN = (1 << 20) - 1
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What a planner wants of the pages, by the place of a command.
+
+    Parameters
+    ----------
+    ahead
+        Pages to fetch before their time, behind the command.
+    pinned
+        Buffers that stay for as long as others can leave, from the command on until another names them unpinned.
+    leaving
+        Pages that leave the scratchpad when the command has used them, written back if DRAM does not hold them.
+    """
+
+    ahead: Mapping[int, Sequence[PageRun]] = field(default_factory=dict)
+    pinned: Mapping[int, AbstractSet[Buffer]] = field(default_factory=dict)
+    leaving: Mapping[int, Sequence[PageRun]] = field(default_factory=dict)
+
+
 def emit(
-    commands: Sequence[Command], placement: Placement, config: Config,
-    ahead: Mapping[int, Sequence[PageRun]] | None = None,
-) -> list[Instruction]:  # fmt: skip
+    commands: Sequence[Command], placement: Placement, config: Config, wishes: Wishes | None = None
+) -> list[Instruction]:
     """The instructions of a program, END included.
 
     A page is stored when the last command of its operator that writes it is followed by one more command, so that
     the front end has something to run ahead with while the page is waited for. Pages are released as soon as no
-    later command names them. `ahead` has pages to fetch before their time, by the command that they follow.
+    later command names them.
     """
-    return list(_Emitter(commands, placement, config, ahead or {}).instructions())
+    return list(_Emitter(commands, placement, config, wishes or Wishes()).instructions())
 
 
 class _Emitter:
     def __init__(
-        self, commands: Sequence[Command], placement: Placement, config: Config, ahead: Mapping[int, Sequence[PageRun]]
+        self, commands: Sequence[Command], placement: Placement, config: Config, wishes: Wishes
     ) -> None:
-        self.commands, self.config, self.ahead = commands, config, ahead
+        self.commands, self.config, self.wishes = commands, config, wishes
         self.binder = Binder(config, commands, placement)
         self.registers: dict[tuple[Opcode, int], Mapping[str, int]] = {}
         self.complete = _completions(commands, config.page_words)
@@ -84,7 +104,8 @@ class _Emitter:
         offset = operand.offset - self.binder.bound(slot).first * self.config.page_words
         return {
             "slot": slot, "offset": offset, "run": operand.run, "stride": operand.stride if operand.count > 1 else 0,
-            "count": operand.count, "role": int(role), "next_use": self.life.returns[index][role], "pin": 0,
+            "count": operand.count, "role": int(role), "next_use": self.life.returns[index][role],
+            "pin": int(operand.buffer in self.wishes.pinned.get(index, ())),
             "drop": int(operand.buffer in self.life.ends[index]),
         }  # fmt: skip
 
@@ -105,6 +126,7 @@ class _Emitter:
         for buffer, pages in self.complete.get(index, {}).items():
             slot = self.binder.slot_of(buffer)
             self.pending += self._stores(slot, sorted(pages), self.binder.bound(slot).first)
+        self.pending += self._evictions(index)
 
     def _releases(self, index: int) -> Iterator[Instruction]:
         for buffer, intervals in self.life.dead[index].items():
@@ -115,13 +137,28 @@ class _Emitter:
 
     def _prefetches(self, index: int) -> Iterator[Instruction]:
         words = self.config.page_words
-        for buffer, first, pages in self.ahead.get(index, ()):
+        for buffer, first, pages in self.wishes.ahead.get(index, ()):
             yield from self.binder.cover(index, buffer, first, first + pages)
             slot = self.binder.slot_of(buffer)
             offset = (first - self.binder.bound(slot).first) * words
             yield Instruction(Opcode.PREFETCH, {
                 "slot": slot, "offset": offset, "run": pages * words, "stride": 0, "count": 1,
             })  # fmt: skip
+
+    def _evictions(self, index: int) -> Iterator[Instruction]:
+        words = self.config.page_words
+        for buffer, first, pages in self.wishes.leaving.get(index, ()):
+            slot = self.binder.find(buffer)
+            if slot is None:
+                continue
+            bound = self.binder.bound(slot)
+            # Pages that are bound no more are gone.
+            low, end = max(first, bound.first), min(first + pages, bound.first + bound.pages)
+            if low < end:
+                yield Instruction(Opcode.EVICT, {
+                    "slot": slot, "offset": (low - bound.first) * words, "run": (end - low) * words, "stride": 0,
+                    "count": 1,
+                })  # fmt: skip
 
     def _stores(self, slot: int, pages: Sequence[int], first: int) -> Iterator[Instruction]:
         words, most = self.config.page_words, _LONGEST_RUN // self.config.page_words

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.emit import emit
+from controller.emit import Wishes, emit
 from controller.joint.ahead import ahead
 from controller.joint.interleave import interleaved
 from controller.joint.ports import by_engine
@@ -176,7 +176,7 @@ class Search:
         """The program of chains, with so many pages fetched before their time at the most."""
         order = self.order(chains)
         commands = [command for unit in order for command in unit.commands]
-        return emit(commands, placement, self.config, ahead(order, self.config, pages))
+        return emit(commands, placement, self.config, Wishes(ahead=ahead(order, self.config, pages)))
 
     def _order(self, chain: Chain) -> list[Unit]:
         if chain not in self._orders:
