@@ -11,6 +11,8 @@ import numpy as np
 from controller.plan.network import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from numpy.typing import NDArray
 
     from controller.plan.network import Network, Operator
@@ -129,6 +131,10 @@ class Group:
         needed: dict[str, tuple[Rows, Rows]] = {self.result: (first, np.minimum(first + rows, self.height))}
         for operator in reversed(self.operators):
             begin, end = needed[operator.outputs[0]]
+            if operator.cut is not None:
+                # Rows are computed as many together as the machine does.
+                end = np.minimum(-(-end // operator.cut.rows) * operator.cut.rows, self._rows(operator.outputs[0]))
+                needed[operator.outputs[0]] = begin, end
             for name in operator.inputs:
                 low, high = self._input_rows(operator, name, begin, end)
                 if name in needed:
@@ -149,6 +155,14 @@ class Group:
             inner=self._inner(needed, cached=cached),
         )
 
+    def room(self, tiling: Tiling, resident: AbstractSet[str], *, held: bool) -> int:
+        """Bytes that the group takes beside resident maps: bands, and weights, all of them if they are held."""
+        if len(self.operators) == 1 and self.operators[0].cut is not None:
+            return self.operators[0].held(resident)
+        outside = [name for name in (*self.sources, self.result) if name not in resident]
+        bands = tiling.inner + tiling.copies * sum(tiling.bands[name] for name in outside)
+        return bands + (self.weights if held else max(one.cut.parameters if one.cut else 0 for one in self.operators))
+
     def _inner(self, needed: dict[str, tuple[Rows, Rows]], *, cached: bool) -> int:
         """What bands inside the group hold at the worst moment, each from its maker to its last reader."""
         moments = [0] * len(self.places)
@@ -166,7 +180,7 @@ class Group:
     def _input_rows(self, operator: Operator, name: str, begin: Rows, end: Rows) -> tuple[Rows, Rows]:
         """The rows of an input that some rows of the result need, without padding."""
         height = self._rows(name)
-        if operator.window is None:
+        if operator.window is None or name in operator.aligned:
             whole = height != self._rows(operator.outputs[0])
             return (np.zeros_like(begin), np.full_like(end, height)) if whole else (begin, end)
         window = operator.window

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.plan.belady import Replacement
+from controller.plan.belady import Counted, Replacement
 from controller.plan.cosma_bound import traffic_bound
 from controller.plan.cosma_choose import choose
 from controller.plan.cosma_divide import improved
 from controller.plan.cosma_place import conflicts, placed
-from controller.plan.cosma_plan import Residency, resident_throughout, traffic
+from controller.plan.cosma_plan import Residency, counted, resident_throughout, traffic
 from controller.plan.cosma_search import search
 from controller.plan.cosma_segments import joined, segments
 from controller.plan.cosma_windows import fixed, free
@@ -65,6 +65,8 @@ class Cosma:
         The schedule, if it is fixed.
     deadline
         When the best plan so far is taken; a minute from now if left out.
+    paged
+        Whether tensors may lie in pages anywhere: then nothing is packed, and stays have no addresses.
     workers
         Threads of the solver.
     say
@@ -78,7 +80,8 @@ class Cosma:
 
     def __init__(
         self, problem: Problem, capacity: int, *, order: Sequence[int] | None = None,
-        deadline: Deadline | None = None, workers: int = 2, say: Callable[[str], None] = lambda _: None,
+        deadline: Deadline | None = None, paged: bool = False, workers: int = 2,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:  # fmt: skip
         largest = max(problem.framework_order, key=problem.footprint)
         if problem.footprint(largest) > capacity:
@@ -86,16 +89,23 @@ class Cosma:
                 f"{problem.name} does not fit: {problem.steps[largest].name} needs {problem.footprint(largest)} bytes "
                 f"in {capacity}; --budget {problem.footprint(largest)} fits"
             )
-        self.problem, self.capacity, self.workers, self.say = problem, capacity, workers, say
+        self.problem, self.capacity, self.paged, self.workers, self.say = problem, capacity, paged, workers, say
         self.order = None if order is None else tuple(order)
         self.deadline = deadline or Deadline(60)
         self.began = self.deadline.clock()
         self.bound = 0
-        self.best = run_online(problem, self.order or problem.framework_order, Linear(capacity), Replacement.BELADY)
+        arena = Counted(capacity) if paged else Linear(capacity)
+        self.best = run_online(problem, self.order or problem.framework_order, arena, Replacement.BELADY)
+        if paged:
+            self.best = counted(self.best)
 
     def solve(self) -> Solution:
         """The best plan that is found in time."""
-        self._place(self._stays())
+        stays = self._stays()
+        if self.paged:
+            self.best = min(counted(stays), self.best, key=lambda one: traffic(self.problem, one).bytes)
+        else:
+            self._place(stays)
         moved = traffic(self.problem, self.best).bytes
         return Solution(self.best, moved, min(self.bound, moved), self.deadline.clock() - self.began)
 

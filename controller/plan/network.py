@@ -9,7 +9,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from controller.access.operators import Layout
 
@@ -46,11 +47,14 @@ class Tensor:
         Batch first; then channels and space, or tokens and features.
     width
         Bytes of an element.
+    page
+        Bytes of a page, of which it occupies whole ones.
     """
 
     name: str
     shape: tuple[int, ...]
     width: int
+    page: int = 1
 
     @property
     def elements(self) -> int:
@@ -60,7 +64,7 @@ class Tensor:
     @property
     def bytes(self) -> int:
         """What it occupies."""
-        return self.elements * self.width
+        return -(-self.elements * self.width // self.page) * self.page
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,25 @@ class Window:
     def taps(self) -> int:
         """Positions of the kernel."""
         return prod(self.kernel)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a real machine runs an operator.
+
+    Parameters
+    ----------
+    rows
+        Rows of its result that are computed together at the most.
+    parameters
+        Bytes of weights and tables that it has to hold at the worst moment.
+    streams
+        For each of its maps the bytes that it has to hold at the worst moment if the map comes and goes meanwhile.
+    """
+
+    rows: int
+    parameters: int
+    streams: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -102,6 +125,10 @@ class Operator:
         For operators on windows.
     layout
         For concatenations and copies: which element goes where, if it has been said.
+    aligned
+        Inputs of which a row of the result needs the same row, whatever the window.
+    cut
+        On a real machine, how that runs it.
     """
 
     name: str
@@ -114,6 +141,18 @@ class Operator:
     reuse: int = 1
     window: Window | None = None
     layout: Layout | None = None
+    aligned: tuple[str, ...] = ()
+    cut: Cut | None = None
+
+    def held(self, resident: AbstractSet[str]) -> int:
+        """Bytes that it takes beside the maps that are resident, where that is known."""
+        if self.cut is None:
+            return 0
+        return self.cut.parameters + sum(size for name, size in self.cut.streams.items() if name not in resident)
+
+    def streamed(self, name: str) -> int:
+        """Bytes of these that a map takes which is not resident."""
+        return 0 if self.cut is None else self.cut.streams.get(name, 0)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def one_step(network: Network, machine: Machine, order: Sequence[int]) -> Plan:
 def static(network: Network, machine: Machine) -> Plan:
     """OnSRAM-Static: in the order of falling merit each map that fits for its whole life, all of it or nothing."""
     order = breadth_depth_first(network, machine)
-    used = [0] * len(order)
+    used = [network.operators[place].held(frozenset()) for place in order]
     kept: dict[str, Life] = {}
     taken: dict[str, str] = {}  # a map, by the one that replaces it
     for life in sorted(lives(network, order), key=lambda one: -merit(network, order, one)):
@@ -82,7 +82,10 @@ def static(network: Network, machine: Machine) -> Plan:
         ]
         place = max(ending, key=lambda one: one.bytes, default=None)
         shared = min(place.bytes, life.bytes) if place else 0
-        needs = [life.bytes - (shared if step == life.first else 0) for step in range(life.first, life.last + 1)]
+        needs = [
+            life.bytes - network.operators[order[step]].streamed(life.name) - (shared if step == life.first else 0)
+            for step in range(life.first, life.last + 1)
+        ]
         if all(used[life.first + k] + need <= machine.capacity for k, need in enumerate(needs)):
             kept[life.name] = life
             for k, need in enumerate(needs):

@@ -140,17 +140,20 @@ class Planner:
         return best[fitting - 1] if fitting else None
 
     def _all(self, group: Group, sources: frozenset[str], *, kept: bool) -> Iterator[tuple[int, Choice]]:
-        """Each choice with the bytes it takes: every height that gives another number of bands, weights held or not."""
-        for rows in sorted({-(-group.height // tiles) for tiles in range(1, group.height + 1)}):
+        """Each choice with the bytes it takes: every height that gives another number of bands, weights held or not.
+
+        A single operator on a real machine is cut already.
+        """
+        whole = len(group.places) == 1 and group.operators[0].cut is not None
+        resident = sources | {group.result} if kept else sources
+        for rows in sorted({-(-group.height // tiles) for tiles in range(1, 2 if whole else group.height + 1)}):
             tiling = group.tiling(rows, cached=self.cached)
-            outside = [name for name in group.sources if name not in sources] + [group.result] * (not kept)
-            buffers = tiling.inner + tiling.copies * sum(tiling.bands[name] for name in outside)
             read = sum(size for name, size in tiling.read.items() if name not in sources)
             written = 0 if kept else self.network.tensor[group.result].bytes
             for held in (False, True):
                 weights = group.weights * (1 if held else tiling.tiles)
                 time = self.machine.time(Work(tiling.macs, tiling.operations, weights, read, written))
-                needs = buffers + (group.weights if held else 0)
+                needs = group.room(tiling, resident, held=held)
                 yield needs, Choice(Cost(time, read + written, tiling.macs), rows, held)
 
     def _last_reader(self, name: str) -> int:

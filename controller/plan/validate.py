@@ -48,16 +48,17 @@ class _State:
 
     def run(self, number: int, step: Step) -> Work:
         self._order(number, step)
+        group, tiling, inner = None, None, set[str]()
         if step.rows:
             group, inner = self._group(number, step)
             sources, results = set(group.sources), {group.result}
             tiling = group.tiling(step.rows, cached=step.cached)
         else:
-            operator, inner, tiling = self.network.operators[step.operators[0]], set(), None
+            operator = self.network.operators[step.operators[0]]
             sources, results = set(operator.inputs), set(operator.outputs)
         self._origins(number, step, results)
         streamed = self._operands(number, step, sources, results)
-        self._room(number, step, sources, results, self._buffers(step, streamed, results, tiling))
+        self._room(number, step, sources, results, self._buffers(step, group, tiling))
         self.made |= results | inner
         self.dram |= step.stored
         self.resident = step.resident
@@ -73,13 +74,11 @@ class _State:
         read = fetched + sum(tiling.read[name] for name in streamed)
         return Work(tiling.macs, tiling.operations, weights * (1 if step.held else tiling.tiles), read, written)
 
-    def _buffers(self, step: Step, streamed: set[str], results: set[str], tiling: Tiling | None) -> int:
-        """Bytes for bands of maps that come and go meanwhile, and for weights that are held."""
-        if tiling is None:
-            return 0
-        outside = streamed | (results - step.resident)
-        held = sum(self.network.weight_bytes(self.network.operators[place]) for place in step.operators)
-        return tiling.inner + tiling.copies * sum(tiling.bands[name] for name in outside) + (held if step.held else 0)
+    def _buffers(self, step: Step, group: Group | None, tiling: Tiling | None) -> int:
+        """Bytes for maps that come and go meanwhile, and for weights."""
+        if group is None or tiling is None:
+            return self.network.operators[step.operators[0]].held(step.resident)
+        return group.room(tiling, step.resident, held=step.held)
 
     def _group(self, number: int, step: Step) -> tuple[Group, set[str]]:
         """Operators that can run band by band together, and the maps that never exist whole."""

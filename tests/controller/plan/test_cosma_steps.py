@@ -23,7 +23,7 @@ def test_the_shared_validator_counts_the_same_bytes(name: str, share: float) -> 
     capacity = int(one.largest_footprint * share)
     found = Cosma(one, capacity, deadline=Deadline(10), workers=1).solve()
     machine = replace(METHODS["cosma"].machine, capacity=capacity)
-    work = replay(graph, cosma_steps.steps(graph, found.residency, capacity), machine)
+    work = replay(graph, cosma_steps.steps(graph, one, found.residency, capacity), machine)
     compulsory = sum(graph.tensor[tensor].bytes for tensor in (*graph.inputs, *graph.outputs))
     assert sum(step.read + step.written for step in work) == found.bytes + compulsory
 
