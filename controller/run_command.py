@@ -15,9 +15,9 @@ from controller.display import display
 from controller.files import write_whole
 from controller.inference import infer
 from controller.inputs import load_inputs, random_inputs, split_inputs
-from controller.joint.plan import read_plan
 from controller.options import Batch, Configuration, Engine, Json, Model, Quiet, Settings, compiled_model, write_json
 from controller.peak import peak_bytes
+from controller.plan.file import read_plan
 from controller.reference import Reference
 from controller.refusal import CheckError, ModelError
 from controller.report import Result, summary
@@ -36,7 +36,7 @@ _INPUTS = (
 )
 _ENERGY = "Picojoules of each event, in the form of sim/energy.toml, which is taken if left out."
 _POLICY = "The replacement policy; none if left out."
-_PLAN = "Run as a file of `pinfold plan --method joint` says: its chains, its policy."
+_PLAN = "Run as a file of `pinfold plan --config` says: its order, its hints, its policy."
 _TRACE = "Write every command and burst as a Chrome trace; beside it, as .svg, the pages of the scratchpad over time."
 _INFERENCES = (
     "Random inputs: how many inferences, each from the next seed; 1 if left out. --inputs: only the first so many."

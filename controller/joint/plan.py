@@ -119,14 +119,25 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
         policy = Policy[found["policy"].upper()]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: not a plan of method {JOINT}: {type(error).__name__} {error}") from None
+    check_made_for(path, given, compiled)
+    if chains and [place for one in chains for place in range(one.first, one.end)] != list(range(len(compiled.tiled))):
+        raise ModelError(f"{path}: the plan's chains must name each operator once, in order")
+    return (rearranged(compiled, chains, pages) if chains else compiled), policy
+
+
+def check_made_for(path: Path, given: tuple[Any, ...], compiled: Compiled) -> None:
+    """Refuse a plan whose network, hash of the configuration, and number of operators are not a program's.
+
+    Raises
+    ------
+    ModelError
+        If one differs.
+    """
     wanted = compiled.graph.name, f"{compiled.config.hash:016x}", len(compiled.tiled)
     if given != wanted:
         names = ("network", "machine", "number of operators")
         name, own, other = next(one for one in zip(names, wanted, given, strict=True) if one[1] != one[2])
         raise ModelError(f"{path}: the plan's {name} must be {own}, not {other}")
-    if chains and [place for one in chains for place in range(one.first, one.end)] != list(range(len(compiled.tiled))):
-        raise ModelError(f"{path}: the plan's chains must name each operator once, in order")
-    return (rearranged(compiled, chains, pages) if chains else compiled), policy
 
 
 def _search(compiled: Compiled, deadline: Deadline, say: Callable[[str], None]) -> Search:

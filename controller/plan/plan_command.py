@@ -17,6 +17,7 @@ from controller.joint.command import plan_jointly
 from controller.joint.plan import JOINT
 from controller.plan.deadline import Deadline
 from controller.plan.from_graph import from_graph
+from controller.plan.machine_command import plan_on_machine
 from controller.plan.methods import METHODS, Method
 from controller.plan.support import unsupported
 from controller.plan.validate import PlanError, replay
@@ -34,7 +35,7 @@ Output = Annotated[Path, typer.Option("-o", metavar="PLAN", help="Where the plan
 _BUDGET = "Bytes of the scratchpad; those of the method's machine if left out."
 _SECONDS_LEFT, _JOINT_SECONDS = 60.0, 600.0
 _SECONDS = f"After how long the best so far is taken; {_SECONDS_LEFT:.0f} if left out, {_JOINT_SECONDS:.0f} for joint."
-_CONFIG = "Joint only: the machine; default if left out."
+_CONFIG = "A machine of ours to plan for, not the paper's; with joint, default if left out."
 _NAMES = (*METHODS, JOINT)
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A field of that machine.")]
 
@@ -49,19 +50,22 @@ def plan_command(
     settings: Settings = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Plan a network on the machine of a paper, or for one of ours (joint); interrupted, the best so far."""
+    """Plan a network on the machine of a paper, or for one of ours (--config); interrupted, the best so far."""
     if method not in _NAMES:
         raise ModelError(f"--method must be one of {', '.join(_NAMES)}, not '{method}'")
-    if method == JOINT:
-        if budget is not None:
-            raise ModelError("--budget must not be given with --method joint, which plans for a --config")
-        machine = configured(config or "default", settings or [])
-        plan_jointly(Path(name), machine, output, Deadline(_JOINT_SECONDS if seconds is None else seconds), quiet=quiet)
-    elif config is not None or settings:
-        raise ModelError(f"--config and --set are for --method {JOINT}; the machine of {method} is its paper's")
-    else:
-        deadline = Deadline(_SECONDS_LEFT if seconds is None else seconds)
+    if seconds is None:
+        seconds = _JOINT_SECONDS if method == JOINT else _SECONDS_LEFT
+    deadline = Deadline(seconds)
+    if method != JOINT and config is None and not settings:
         _plan_for_paper(name, output, method, budget, deadline, quiet=quiet)
+        return
+    if budget is not None:
+        raise ModelError("--budget must not be given with joint or --config; --set bank_bytes changes such a machine")
+    machine = configured(config or "default", settings or [])
+    if method == JOINT:
+        plan_jointly(Path(name), machine, output, deadline, quiet=quiet)
+    else:
+        plan_on_machine(Path(name), machine, method, output, deadline, quiet=quiet)
 
 
 def _plan_for_paper(

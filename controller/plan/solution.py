@@ -77,6 +77,7 @@ class Plan:
         steps = []
         for step in self.steps:
             one: dict[str, Any] = {"operators": [network.operators[place].name for place in step.operators]}
+            one["places"] = list(step.operators)
             one |= {key: sorted(getattr(step, key)) for key in ("resident", "fetched", "stored")}
             one |= {"replaces": dict(step.replaces), "addresses": dict(step.addresses), "rows": step.rows}
             one |= {"cached": step.cached, "held": step.held}

@@ -61,7 +61,7 @@ def test_a_plan_for_something_else_is_refused(
     ("arguments", "sentence"),
     [
         (("plan", DIGITS, "--method", "joint", "--budget", "9", "-o", "x"), "--budget must not be given"),
-        (("plan", DIGITS, "--method", "pin", "--config", "tiny", "-o", "x"), "--config and --set are for"),
+        (("plan", "resnet18", "--method", "pin", "--config", "tiny", "-o", "x"), "resnet18: "),
         (("run", DIGITS, "--plan", "x", "--policy", "lru"), "--policy must not be given with --plan"),
     ],
 )
