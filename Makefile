@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak fuzz coverage icarus mutants prove synth byte results papers policies joint bench nightly docs clean
+.PHONY: help setup test sim lint soak fuzz coverage icarus mutants prove synth byte results papers policies joint plans bench nightly docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -61,6 +61,9 @@ policies: setup ## every policy on five networks, sizes of scratchpad and buses,
 
 joint: setup ## our own plans on edge beside every policy, golden model; goes on where it was interrupted
 	.venv/bin/python -m docs.joint && .venv/bin/python -m docs.tables
+
+plans: setup ## the papers' planners, our own and every policy on two of our machines, golden model; goes on where it was interrupted
+	.venv/bin/python -m docs.plans && .venv/bin/python -m docs.tables
 
 bench: setup ## full-size networks on the golden model: cycles, what they were lost to, seconds; goes on likewise
 	.venv/bin/python -m docs.bench && .venv/bin/python -m docs.tables

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from docs.depthwise_tables import TABLES as DEPTHWISE
 from docs.joint_tables import TABLES as JOINT
 from docs.measured import TABLES as MEASURED
+from docs.plans_tables import TABLES as PLANS
 from spec import config, errors, isa, memory, registers, timing
 
 if TYPE_CHECKING:
@@ -336,6 +337,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **{name: partial(_filled, table) for name, table in DEPTHWISE.items()},
     **{name: partial(_filled, table) for name, table in JOINT.items()},
     **{name: partial(_filled, table) for name, table in MEASURED.items()},
+    **{name: partial(_filled, table) for name, table in PLANS.items()},
     "registers": _registers,
     "errors": _errors,
     "constants": _constants,
