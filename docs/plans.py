@@ -6,14 +6,17 @@ Names NETWORK:CONFIGURATION narrow it.
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from controller.compiler import compile_graph
 from controller.figures import figures
-from controller.joint.plan import JOINT, plan, rearranged
+from controller.joint.plan import JOINT, plan, read_plan
 from controller.plan.deadline import Deadline
 from controller.plan.machine_methods import MACHINE_METHODS, plan_for_machine
 from controller.read import read
@@ -57,7 +60,10 @@ def measure(compiled: Compiled, say: Callable[[str], None]) -> dict[str, Any]:
     say(JOINT)
     began = perf_counter()
     ours = plan(compiled, Deadline(SECONDS), say)
-    joint = _shown(figures(rearranged(compiled, ours.chains, ours.pages), Policy.DIRECTED, table)[0])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "plan.json"
+        path.write_text(json.dumps(ours.described(compiled)))
+        joint = _shown(figures(*read_plan(path, compiled), table)[0])
     return {
         "operators": len(compiled.tiled), "policies": policies, "methods": methods, "bound": ours.bound,
         JOINT: {**joint, "seconds": round(perf_counter() - began, 1)},
