@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from controller.check import check
 from controller.compiler import Compiled, compile_graph
 from controller.inputs import random_inputs
 from controller.joint.units import units
@@ -69,6 +70,8 @@ def grouped(compiled: Compiled) -> Plan:
 
 
 def check_outputs(compiled: Compiled) -> None:
+    """A sound program that computes the network's integers."""
+    check(compiled)
     inputs = random_inputs(compiled.graph, 3)
     trace = run_golden(compiled, inputs, policy=Policy.DIRECTED)
     for name, wanted in expected_outputs(compiled.graph, inputs).items():
