@@ -1,8 +1,9 @@
-"""Policies side by side: the same program under each, between no management and a scratchpad without limits."""
+"""Policies side by side: one program under each, between no management and a scratchpad without limits; and plans."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, memory_cycles
@@ -10,7 +11,7 @@ from controller.figures import Figures, figures, infinite_figures
 from spec.registers import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from controller.compiler import Compiled
     from sim.energy import Table
@@ -21,15 +22,18 @@ _LEARNS, _INFERENCES = "EAGER", ("cold", "warm")
 
 @dataclass(frozen=True)
 class Row:
-    """A policy's figures; `inference` is cold or warm under a policy that learns, else None."""
+    """A policy's figures; `inference` is cold or warm under a policy that learns, else None; `plan` a plan's file."""
 
     policy: str
     inference: str | None
     figures: Figures
+    plan: str | None = None
 
     @property
     def name(self) -> str:
-        """The policy, and which inference."""
+        """The plan, or the policy and which inference."""
+        if self.plan is not None:
+            return self.plan
         return self.policy if self.inference is None else f"{self.policy}, {self.inference}"
 
 
@@ -47,12 +51,15 @@ class Comparison:
         In the order asked for, `none` first in any case.
     infinite
         Where nothing is ever evicted; None if no machine is so large.
+    plans
+        Programs of plans, which have the same commands in another order: the bounds are not theirs.
     """
 
     model: str
     compiled: Compiled
     rows: tuple[Row, ...]
     infinite: Figures | None
+    plans: tuple[Row, ...] = ()
 
     @property
     def unmanaged(self) -> Figures:
@@ -96,13 +103,24 @@ class Comparison:
                 }
                 for row in self.rows
             ],
+            "plans": [
+                {
+                    "plan": row.plan, "policy": row.policy, **_shown(row.figures),
+                    "speedup": self.unmanaged.cycles / row.figures.cycles,
+                }
+                for row in self.plans
+            ],
         }  # fmt: skip
 
 
 def compare(
-    model: str, compiled: Compiled, policies: Sequence[Policy], table: Table, say: Callable[[str], None]
-) -> Comparison:
-    """Run a program under policies, each on a machine that has just been reset; a policy that learns runs twice."""
+    model: str, compiled: Compiled, policies: Sequence[Policy], table: Table, say: Callable[[str], None],
+    plans: Mapping[str, tuple[Compiled, Policy]] = MappingProxyType({}),
+) -> Comparison:  # fmt: skip
+    """Run a program under policies, each on a machine that has just been reset; a policy that learns runs twice.
+
+    `plans` are programs of the same network and machine by what they are called, each with its policy.
+    """
     rows: list[Row] = []
     for policy in dict.fromkeys([Policy.NONE, *policies]):
         name = policy.name.lower()
@@ -112,8 +130,12 @@ def compare(
             rows += [Row(name, which, one) for which, one in zip(_INFERENCES, found, strict=True)]
         else:
             rows.append(Row(name, None, figures(compiled, policy, table)[0]))
+    planned = []
+    for name, (program, policy) in plans.items():
+        say(f"{compiled.graph.name} on {compiled.config.name}: {name}")
+        planned.append(Row(policy.name.lower(), None, figures(program, policy, table)[0], name))
     say(f"{compiled.graph.name} on {compiled.config.name}: infinite scratchpad")
-    return Comparison(model, compiled, tuple(rows), infinite_figures(compiled, table))
+    return Comparison(model, compiled, tuple(rows), infinite_figures(compiled, table), tuple(planned))
 
 
 def _shown(one: Figures) -> dict[str, Any]:

@@ -18,20 +18,23 @@ from controller.configuration import configured
 from controller.display import display
 from controller.files import write_whole
 from controller.options import Engine
+from controller.plan.file import read_plan
 from controller.read import read
 from controller.refusal import ModelError
 from controller.rtl import runner
-from controller.verify import verify
+from controller.verify import verify, verify_plans
 from sim.energy import load_table
 from spec.registers import Policy
 
 _ENGINE = "What runs it: the RTL must do under each policy exactly what the golden model says, whose figures are shown."
+_PLANS = "Plans of `pinfold plan` for the one network on the one machine, below the policies."
 #: Columns of a table that goes to no terminal.
 _WIDTH = 140
 Models = Annotated[list[Path], typer.Argument(metavar="MODEL.onnx...", help="Quantized networks in QDQ form.")]
 Policies = Annotated[str | None, typer.Option("--policies", metavar="A,B,C", help="All if left out.")]
 Machines = Annotated[str, typer.Option("--configs", metavar="A,B", help="Named machines or .toml files.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A field of every machine.")]
+Plans = Annotated[str | None, typer.Option("--plans", metavar="FILE,FILE", help=_PLANS)]
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.svg", help="Draw the cycles.")]
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the figures as JSON.")]
 
@@ -39,6 +42,7 @@ Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Writ
 def compare_command(
     models: Models,
     policies: Policies = None,
+    plans: Plans = None,
     configs: Machines = "default",
     settings: Settings = None,
     json_file: Json = None,
@@ -46,9 +50,10 @@ def compare_command(
     engine: Annotated[Engine, typer.Option(help=_ENGINE)] = Engine.golden,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Cycles, DRAM bytes and energy of each policy, beside the bounds."""
+    """Cycles, DRAM bytes and energy of each policy and of plans, beside the bounds."""
     chosen = _policies(policies)
     machines = [configured(name, settings or []) for name in configs.split(",")]
+    files = _files(plans, pairs=len(models) * len(machines))
     table, on_rtl = load_table(), None if engine is Engine.golden else runner()
     found: list[Comparison] = []
     with display(quiet=quiet) as shown:
@@ -60,8 +65,10 @@ def compare_command(
                     compiled = compile_graph(graph, machine)
                 except ModelError as error:
                     raise ModelError(f"{model}: {error}") from None
-                found.append(compare(str(model), compiled, chosen, table, shown.say))
+                programs = {file: read_plan(Path(file), compiled) for file in files}
+                found.append(compare(str(model), compiled, chosen, table, shown.say, programs))
                 verify(compiled, chosen, on_rtl, shown)
+                verify_plans(programs.values(), on_rtl, shown)
     if plot is not None:
         write_whole(plot, comparison_picture(found))
     text = json.dumps([one.data() for one in found], indent=2) + "\n"
@@ -90,3 +97,18 @@ def _policies(names: str | None) -> list[Policy]:
             known = ", ".join(one.name.lower() for one in Policy)
             raise ModelError(f"policy must be one of {known}, not '{name}'")
     return [Policy[name.upper()] for name in names.split(",")]
+
+
+def _files(names: str | None, *, pairs: int) -> list[str]:
+    """The files of a list of names; a plan is for one pair of a network and a machine.
+
+    Raises
+    ------
+    ModelError
+        If there are more pairs.
+    """
+    if names is None:
+        return []
+    if pairs > 1:
+        raise ModelError("--plans must come with one network and one machine, for which they are")
+    return names.split(",")

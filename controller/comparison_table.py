@@ -38,6 +38,9 @@ def comparison_table(found: Comparison) -> Table:
             row.name, f"{row.figures.cycles:,}", f"{found.unmanaged.cycles / row.figures.cycles:.2f}",
             "" if closed is None else f"{100 * closed:.0f} %", *_costs(row.figures),
         )  # fmt: skip
+    for row in found.plans:
+        speedup = found.unmanaged.cycles / row.figures.cycles
+        made.add_row(row.name, f"{row.figures.cycles:,}", f"{speedup:.2f}", "", *_costs(row.figures))
     if found.infinite is not None and found.infinite_cycles is not None:
         made.add_section()
         speedup = found.unmanaged.cycles / found.infinite_cycles

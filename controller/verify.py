@@ -12,7 +12,7 @@ from sim.machine import Machine
 from spec.registers import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from controller.compiler import Compiled
     from controller.display import Display
@@ -42,3 +42,9 @@ def verify(compiled: Compiled, policies: Sequence[Policy], runner: Runner | None
             for found in Inference(one, other, Agreement(0, 0, 0), None, ()).differences:
                 where = f"{compiled.graph.name} on {compiled.config.name} under {policy.name.lower()}"
                 raise CheckError(f"{where}: {found}")
+
+
+def verify_plans(plans: Iterable[tuple[Compiled, Policy]], runner: Runner | None, display: Display) -> None:
+    """The same of programs that each have a policy."""
+    for compiled, policy in plans:
+        verify(compiled, [policy], runner, display)

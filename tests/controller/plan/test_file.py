@@ -40,6 +40,23 @@ def test_a_plan_runs_as_it_was_measured(pinfold: Run, planned: Path, tmp_path: P
     assert ran["reference"]["differing"] == 0
 
 
+def test_plans_are_compared_with_policies(pinfold: Run, planned: Path) -> None:
+    arguments = ("compare", DIGITS, "--policies", "lru", "--plans", planned)
+    status, out, _ = pinfold(*arguments, "--configs", "tiny", "--set", "bank_bytes=512", "--json", "-")
+    assert status == 0
+    [found] = json.loads(out)
+    [row] = found["plans"]
+    plan = json.loads(planned.read_text())
+    assert (row["plan"], row["policy"]) == (str(planned), "directed")
+    assert row["cycles"] == min(one["cycles"] for one in plan["cycles"])
+    assert row["speedup"] == found["policies"][0]["cycles"] / row["cycles"]
+    status, out, _ = pinfold(*arguments, "--configs", "tiny", "--set", "bank_bytes=512")
+    assert f"{row['cycles']:,}" in out
+    status, _, err = pinfold(*arguments, "--configs", "tiny,board")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--plans must come with one network and one machine" in err
+
+
 def _swap(plan: dict[str, Any]) -> None:
     plan["steps"][0], plan["steps"][1] = plan["steps"][1], plan["steps"][0]
 
