@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import islpy as isl
 
 from controller.access.operators import Pad
-from controller.access.sets import Shape, box
+from controller.access.sets import Shape, UndecidedError, bounded, box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -99,8 +99,17 @@ def _divisions(part: isl.Map | isl.Set) -> int:
     return max((one.dim(isl.dim_type.div) for one in whole.get_basic_sets()), default=0)
 
 
+def _is_empty(part: isl.Map | isl.Set) -> bool:
+    """Whether it is known to be empty."""
+    try:
+        with bounded():
+            return bool(part.is_empty())
+    except UndecidedError:
+        return False
+
+
 def _join(parts: dict[Key, Some], key: Key, part: Some) -> None:
     # To find out that a long access is empty takes longer than anything else here, and it will not be used.
-    if _divisions(part) <= MOST_DIVISIONS and part.is_empty():
+    if _divisions(part) <= MOST_DIVISIONS and _is_empty(part):
         return
     parts[key] = parts[key].union(part).coalesce() if key in parts else part.coalesce()

@@ -6,6 +6,7 @@ vectors that affine constraints describe, floor and remainder included, exactly.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,56 @@ import islpy as isl
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 SET = isl.dim_type.set
+
+
+#: Steps of isl after which a question is left open: each of the papers' networks needs fewer for each of its accesses.
+MOST_STEPS = 50_000
+
+
+#: What is said then.
+UNDECIDED = "its access is so entangled that isl leaves open whether a port can express it"
+
+
+class UndecidedError(Exception):
+    """isl has not answered in so many steps."""
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Leave a question open that takes too long; the number of steps is the same on every computer.
+
+    Raises
+    ------
+    UndecidedError
+        If it is left open.
+    """
+    context = isl.DEFAULT_CONTEXT
+    context.reset_operations()
+    context.set_max_operations(MOST_STEPS)
+    try:
+        yield
+    except isl.Error:
+        if _spent():
+            raise UndecidedError from None
+        raise
+    finally:
+        context.set_max_operations(0)
+        context.reset_operations()
+
+
+def _spent() -> bool:
+    """Whether no step is left, whatever the error says that comes of it."""
+    try:
+        isl.Set("{ [0] }")
+    except isl.Error:
+        return True
+    return False
 
 
 def names(letter: str, rank: int) -> list[str]:

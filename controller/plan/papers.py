@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from controller.access import movement_paper
 from controller.display import display
 from controller.files import write_whole
 from controller.plan import cosma_paper, onsram_paper, pinfuse_paper
@@ -25,6 +26,7 @@ PAPERS: dict[str, Callable[[Callable[[str], None]], Comparison]] = {
     "cosma": cosma_paper.compare,
     "onsram": onsram_paper.compare,
     "pinfuse": pinfuse_paper.compare,
+    "movement": movement_paper.compare,
 }
 #: Columns of a table that goes to no terminal.
 _WIDTH = 200
