@@ -16,7 +16,10 @@ FILE = "plans.jsonl"
 NETWORKS = ("mobilenetv2", "mobilenetv1", "squeezenet", "resnet18", "resnet50")
 MACHINES = ("edge", "onsram")
 #: The papers' methods by the names of their plans.
-METHODS = {"onsram-static": "OnSRAM-Static", "pin": "pin", "fuse": "fuse", "pinfuse": "pin and fuse", "cosma": "COSMA"}
+METHODS = {
+    "layer": "layer by layer", "onsram-static": "OnSRAM-Static", "pin": "pin", "fuse": "fuse",
+    "pinfuse": "pin and fuse", "cosma": "COSMA",
+}  # fmt: skip
 Table = tuple[list[str], list[list[object]]]
 
 
