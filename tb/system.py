@@ -18,6 +18,7 @@ from spec.memory import Memory
 from spec.registers import Policy
 from spec.trace import Command, Transaction
 from tb.build import Simulator, alone, build, generated
+from tb.points import marked
 from tb.simulation import Results, run
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
     from spec.config import Config
 
-__all__ = ["SOURCES", "Job", "Observed", "hardware", "observe", "simulator"]
+__all__ = ["COVERED", "SOURCES", "Job", "Observed", "hardware", "observe", "simulator"]
 
 HERE = Path(__file__).parent
+#: If the environment names a folder so, each simulation writes there what of the hardware it reached.
+COVERED = "PINFOLD_COVERED"
 SOURCES = tuple(HERE / name for name in ("memory.sv", "monitor.sv", "protocol.sv", "system.sv"))
 
 
@@ -131,8 +134,10 @@ def simulator(config: Config, memory_bytes: int, optimize: int = 3) -> Simulator
     ``optimize`` is the compiler's level, as `tb.build.build` has it.
     """
     parameters = {"BYTES": memory_bytes, "BUS_BYTES": config.bus_bytes}
+    covered, verilog = COVERED in os.environ, _verilog(config)
     return build(
-        top="system", verilog=_verilog(config), sources=SOURCES, parameters=parameters, optimize=optimize
+        top="system", verilog=marked(verilog) if covered else verilog, sources=SOURCES, parameters=parameters,
+        coverage=covered, optimize=min(optimize, 1) if covered else optimize,
     )  # fmt: skip
 
 
@@ -194,6 +199,9 @@ def observe(
             (folder / f"{i}.bin").write_bytes(job.image)
             described.append({**{k: v for k, v in asdict(job).items() if k != "image"}, "image_bytes": len(job.image)})
         (folder / "jobs.json").write_text(json.dumps(described))
+        if reached := os.environ.get(COVERED):
+            _, name = tempfile.mkstemp(suffix=".dat", prefix=f"{made.folder.name}-", dir=reached)
+            plusargs = [*plusargs, f"+verilator+coverage+file+{name}"]
         environment = {"PINFOLD_JOBS": str(folder), "PINFOLD_PROGRESS": str(progress or "")}
         results = run(
             made, "tb.drive", seed=seed, expected=1, plusargs=[f"+memory={folder}", *plusargs], environment=environment,
