@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spec.config import Config
     from tb.system import Job
 
-__all__ = ["Draw", "Report", "draws", "find", "main", "mismatch", "predict", "regress"]
+__all__ = ["Draw", "Report", "draws", "expected", "find", "main", "mismatch", "predict", "regress"]
 
 COMPUTES = 12
 #: Enough for any program, and little enough to give up soon.
@@ -166,12 +166,12 @@ def _together(machine: str, drawn: Sequence[Draw], report: Report) -> int | None
 def predict(machine: str, drawn: Sequence[Draw]) -> Report:
     """What the model alone says."""
     report = Report(machine=machine)
-    for _, run, _ in _expected(find(machine), drawn):
+    for _, run, _ in expected(find(machine), drawn):
         report.count(run)
     return report
 
 
-def _expected(config: Config, drawn: Sequence[Draw]) -> list[tuple[Job, Run, bytes]]:
+def expected(config: Config, drawn: Sequence[Draw]) -> list[tuple[Job, Run, bytes]]:
     """For each program its job, the model's run and DRAM."""
     # Scratchpad and sums keep their bytes from program to program, through resets too.
     model, out = Machine(config), []
@@ -190,12 +190,12 @@ def _expected(config: Config, drawn: Sequence[Draw]) -> list[tuple[Job, Run, byt
 def _first(machine: str, drawn: Sequence[Draw], report: Report) -> tuple[int | None, str]:
     """The first program that differs, and how; what agrees goes into ``report``."""
     config, named = find(machine), machine in CONFIGS
-    expected = _expected(config, drawn)
+    wanted = expected(config, drawn)
     seen, results = observe(
-        config, [job for job, _, _ in expected], memory_bytes=LARGE if named else SMALL, optimize=3 if named else 0
+        config, [job for job, _, _ in wanted], memory_bytes=LARGE if named else SMALL, optimize=3 if named else 0
     )
     report.seconds += results.seconds
-    for i, ((_, run, dram), observed) in enumerate(zip(expected, seen, strict=True)):
+    for i, ((_, run, dram), observed) in enumerate(zip(wanted, seen, strict=True)):
         if found := agreement.difference(run, dram, observed, timed=not drawn[i].stall):
             return i, f"program {drawn[i].seed}: {found}"
         report.count(run)
