@@ -15,6 +15,7 @@ from spec.errors import Error
 from spec.isa import HEADER, INSTRUCTION_BYTES, NEVER, Mode, Opcode, Queue, Role
 from spec.memory import PROFILES, Memory
 from spec.program import Instruction, assemble
+from spec.registers import Policy
 from tb import agreement
 from tb.machines import memory
 from tb.programs import sample
@@ -31,7 +32,8 @@ PAGES, OUTPUT_PAGE = 8, 32
 #: The lowest bits of STATUS: busy, done, error.
 BUSY, DONE, FAILED = 1, 2, 4
 #: Instruction numbers in `program`, the header being 0.
-BIND, KERNEL, COMPUTE = 1, 3, 13
+BIND, KERNEL, SCALE, COMPUTE = 1, 3, 5, 13
+STORED = {"slot": 1, "offset": 0, "run": 8, "stride": 0, "count": 1}
 DEAD = Instruction(Opcode.RELEASE, {"slot": 63, "first": 0, "pages": 1})
 OPERANDS = {role: 7 + role for role in Role}
 
@@ -59,7 +61,7 @@ def program(mode=Mode.ARRAY, changes=()):
         *(operand(role, run=runs.get(role, 8)) for role in Role),
         Instruction(Opcode.COMPUTE, {"mode": mode, "first": 1, "last": 1, "residual": 1, "table": 1, "operator": 1,
                                      "height": 1, "width": 8, "y": 0, "x": 0, "lines": 0}),
-        Instruction(Opcode.STORE, {"slot": 1, "offset": 0, "run": 8, "stride": 0, "count": 1}),
+        Instruction(Opcode.STORE, STORED),
         Instruction(Opcode.END, {}),
     ]  # fmt: skip
     for number, fields in dict(changes).items():
@@ -107,6 +109,8 @@ REFUSED = [
     ("nothing", job(program()[0], 0), Error.TRUNCATED_PROGRAM, 0),
     ("BIND of no slot", changed({BIND: {"slot": TINY.slots}}), Error.SLOT_NOT_BOUND, BIND),
     ("RELEASE of no slot", patched(5, DEAD.encode()), Error.SLOT_NOT_BOUND, 5),
+    *((f"{opcode.name} of no slot", patched(5, Instruction(opcode, {**STORED, "slot": 63}).encode()),
+       Error.SLOT_NOT_BOUND, 5) for opcode in (Opcode.PREFETCH, Opcode.EVICT)),
     ("STORE of no slot", changed({COMPUTE + 1: {"slot": 63}}), Error.SLOT_NOT_BOUND, COMPUTE + 1),
     ("STORE, not bound", changed({COMPUTE + 1: {"slot": 2}}), Error.SLOT_NOT_BOUND, COMPUTE + 1),
     *((f"{role.name}, not bound", changed({OPERANDS[role]: {"slot": 2}}), Error.SLOT_NOT_BOUND, COMPUTE)
@@ -144,6 +148,9 @@ REFUSED = [
     ("shape and range", changed({OPERANDS[Role.OUTPUT]: {"offset": 999, "run": 7}}), Error.BAD_SHAPE, COMPUTE),
     ("range and room", changed({BIND: {"pages": 32, "window": 32}, OPERANDS[Role.INPUT]: {"run": 40 * 32}}),
      Error.OPERAND_OUT_OF_RANGE, COMPUTE),
+    ("room, and range of another", changed({BIND: {"pages": 33, "window": 32}, OPERANDS[Role.INPUT]: {"run": 33 * 32},
+                                            OPERANDS[Role.OUTPUT]: {"offset": 8 * 32 - 1}}),
+     Error.OPERAND_OUT_OF_RANGE, COMPUTE),
     *(shape(mode, OPERANDS[Role.TABLE], **fields) for mode in Mode for fields in ({"run": 63}, {"count": 2})),
     *(shape(mode, OPERANDS[Role.CONSTANTS], **fields) for mode in Mode for fields in ({"run": 7}, {"count": 2})),
     *(shape(mode, OPERANDS[role], **fields) for mode in Mode for role in (Role.RESIDUAL, Role.OUTPUT)
@@ -164,9 +171,19 @@ def follow(jobs, seed):
     return seen[::2]
 
 
+#: Odd, and allowed: a range of nothing, sums beyond what a float32 holds, windows that lie far apart, operands that
+#: nobody names again.
+ALLOWED = (
+    ({KERNEL: {"stride_h": 15, "stride_w": 15, "dilation_h": 31, "dilation_w": 31}}, Policy.NONE),
+    ({COMPUTE + 1: {"count": 0}}, Policy.NONE),
+    *(({SCALE: {ratio: 0x7F7FFFFF}}, Policy.NONE) for ratio in ("first_ratio", "second_ratio")),
+    ({number: {"drop": 1} for number in OPERANDS.values()}, Policy.DIRECTED),
+)
+
+
 def test_good_programs_are_not_refused():
-    """What the others are changed from; stored, so that the output can be compared."""
-    jobs = [job(*program(mode)) for mode in Mode]
+    """What the others are changed from, and odd ones; stored, so that the output can be compared."""
+    jobs = [*(job(*program(mode)) for mode in Mode), *(changed(changes, policy=policy) for changes, policy in ALLOWED)]
     seen, _ = observe(TINY, jobs, memory_bytes=LARGE)
     for one, shown in zip(jobs, seen, strict=True):
         run, dram = agreement.expected(TINY, one)
