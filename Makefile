@@ -32,8 +32,8 @@ fuzz: setup ## N damaged files of every kind, from SEED: models, programs, input
 	$(PYTEST) -m fuzz tests
 
 coverage: N = 1200
-coverage: setup ## what N random programs reach, by policy, for docs/coverage.md
-	.venv/bin/python -m docs.coverage && .venv/bin/python -m docs.tables
+coverage: setup ## what N random programs reach, by policy; what programs and benches reach of the emitted hardware
+	.venv/bin/python -m docs.coverage && .venv/bin/python -m docs.reached && .venv/bin/python -m docs.tables
 
 icarus: setup ## the digits network in plain Icarus Verilog, which must be installed: outputs equal to the golden model's
 	.venv/bin/python -m pytest -s -m icarus tb

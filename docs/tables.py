@@ -20,6 +20,7 @@ from docs.depthwise_tables import TABLES as DEPTHWISE
 from docs.joint_tables import TABLES as JOINT
 from docs.measured import TABLES as MEASURED
 from docs.plans_tables import TABLES as PLANS
+from docs.reached_tables import TABLES as REACHED
 from spec import config, errors, isa, memory, registers, timing
 
 if TYPE_CHECKING:
@@ -338,6 +339,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **{name: partial(_filled, table) for name, table in JOINT.items()},
     **{name: partial(_filled, table) for name, table in MEASURED.items()},
     **{name: partial(_filled, table) for name, table in PLANS.items()},
+    **{name: partial(_filled, table) for name, table in REACHED.items()},
     "registers": _registers,
     "errors": _errors,
     "constants": _constants,
