@@ -139,8 +139,9 @@ def _cut(one: Tiled, parts: Parts, config: Config) -> Cut:
         if held + sum(streams.values()) <= room:
             break
     # A command that takes nearly all frames takes from those that should stay free.
-    held = max(0, min(held, room - sum(streams.values())))
-    streams = {buffer: min(pages, room // len(views)) for buffer, pages in streams.items()} if not held else streams
+    if sum(streams.values()) > room:
+        streams = {buffer: min(pages, room // len(views)) for buffer, pages in streams.items()}
+    held = min(held, room - sum(streams.values()))
     shares = {
         name: streams[buffer] * config.page_bytes // len(names)
         for buffer, names in ((buffer, _touched(one, buffer, parts)) for buffer in views)

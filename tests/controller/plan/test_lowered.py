@@ -85,6 +85,13 @@ def test_whatever_the_method_the_network_s_integers_come_out(method: str) -> Non
         check_outputs(lowered(digits(), found.plan, one))
 
 
+@pytest.mark.parametrize("method", ["onsram-static", "pinfuse", "cosma"])
+def test_where_commands_fill_the_scratchpad_there_are_plans_too(method: str) -> None:
+    compiled = compile_graph(read(DIGITS), replace(CONFIGS["tiny"], bank_bytes=256), finalists=1)
+    found = plan_for_machine(compiled, method, Deadline(20), lambda _: None)
+    check_outputs(lowered(compiled, found.plan, STRICT))
+
+
 @pytest.mark.parametrize("method", ["pinfuse", "cosma"])
 def test_groups_and_concatenations_compute_what_the_operators_did(
     wide: Compiled, fires: Compiled, method: str
