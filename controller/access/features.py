@@ -25,13 +25,14 @@ def met(
     `free` says that features without a place (a constant's) do not matter.
     """
     found: isl.Map | None = None
-    if origins.constants and (operand.port.kind != "window" or set(origins.constants) != {0.0}):
-        return "only a window's surroundings can be constant, and only zero"
+    around, port = set(origins.constants), operand.port
+    if around and (port.kind != "window" or port.padded or around != {0.0}):
+        return "only a window's surroundings can be constant, all of them, and only zero"
     for root, access in origins.maps.items():
         address = access.apply_range(storage[root])
-        # A tensor that is stored itself lies in rows and columns, wherever that is.
-        if root != operand.tensor:
-            reason = why_not(address, pixels, operand.port) or _crossed(origins, root, pixels, wide=operand.port.wide)
+        # A tensor that is stored itself lies in rows and columns, wherever that is; weights need more.
+        if root != operand.tensor or port.kind == "tiles":
+            reason = why_not(address, pixels, port) or _crossed(origins, root, pixels, wide=port.wide)
             if reason:
                 return reason
         features = at_first_pixel(address, pixels)

@@ -44,11 +44,14 @@ class Port:
         Whether its window has more than one tap in some direction: then all pixels must be one access.
     stride
         Of the window, in columns.
+    padded
+        Whether the window has padding of its own that may not be zero.
     """
 
     kind: str
     wide: bool = False
     stride: int = 1
+    padded: bool = False
 
 
 def why_not(address: isl.Map, pixels: tuple[int, ...], port: Port) -> str | None:

@@ -48,7 +48,9 @@ def operands(operator: Operator) -> tuple[Operand, ...]:
     window = Port("window")
     if operator.window is not None:
         one = operator.window
-        window = Port("window", any(size > 1 for size in one.kernel), one.stride[-1])
+        # A maximum's padding is below all values, and layer graphs do not tell maxima from means.
+        padded = operator.kind is Kind.POOL and any(one.before)
+        window = Port("window", any(size > 1 for size in one.kernel), one.stride[-1], padded)
     if operator.kind is Kind.PRODUCT:
         first, second = operator.inputs[0], operator.inputs[-1]
         return Operand(first, window, numbered=True), Operand(second, Port("tiles"), numbered=True)

@@ -118,6 +118,16 @@ def test_zeros_around_a_map_are_the_window_s_and_others_are_not() -> None:
     assert "convolution0" not in outcome.stored
 
 
+def test_a_maximum_s_own_padding_is_not_zero() -> None:
+    def write(net: Builder, padding: int) -> str:
+        x = net.input(1, 8, 5, 5)
+        return net.pool(net.moved(x, Pad((0, 0, 1, 1), (0, 0, 1, 1))), 3, stride=2, padding=padding)
+
+    assert reasons(left(lambda net: write(net, 0))) == []
+    [reason] = reasons(left(lambda net: write(net, 1)))
+    assert reason == "only a window's surroundings can be constant, all of them, and only zero (pool1 reads it)"
+
+
 def test_a_map_made_larger_by_its_nearest_is_a_copy() -> None:
     def write(net: Builder) -> str:
         return conv(net, net.moved(conv(net, net.input(1, 8, 5, 5)), Repeat((1, 1, 2, 2))), kernel=3)
