@@ -12,7 +12,7 @@ import onnxruntime
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from controller.access.compose import Copy, Origins
+from controller.access.compose import Copy, Origins, stored, through
 from controller.access.operators import (
     Concat,
     DepthToSpace,
@@ -132,6 +132,14 @@ def _slices(draw: st.DrawFn, shape: Shape) -> Slice:
 
 def _fit(one: Shape, other: Shape, axis: int) -> bool:
     return len(one) == len(other) and (*one[:axis], *one[axis + 1 :]) == (*other[:axis], *other[axis + 1 :])
+
+
+def composed(chain: Chain) -> Origins:
+    """The origins of the last tensor in the inputs, however long its access is."""
+    found = {name: stored(name, shape) for name, shape in chain.inputs.items()}
+    for copy in chain.copies:
+        found[copy.result] = through(copy.layout, [found[name] for name in copy.sources])
+    return found[chain.copies[-1].result]
 
 
 def gather(origins: Origins, values: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -25,7 +25,7 @@ from controller.access.operators import (
     Transpose,
 )
 from controller.access.sets import elements
-from tests.controller.access.chains import Chain, chains, gather, reference
+from tests.controller.access.chains import Chain, chains, composed, gather, reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def test_each_operator_is_what_onnxruntime_computes(layout: Layout) -> None:
 @given(chains())
 def test_an_access_of_one_other_element_is_noticed(chain: Chain) -> None:
     """Each source's elements are all different, so one wrong index shows wherever something is read."""
-    found = origins(chain.inputs, chain.copies)[chain.copies[-1].result]
+    found = composed(chain)
     values = values_of(chain)
     right = gather(found, values)
     for name, access in found.maps.items():

@@ -13,7 +13,7 @@ from controller.access.generators import Port, steps, why_not
 from controller.access.operators import Pad, Repeat, Reshape, Slice, SpaceToDepth, Transpose
 from controller.access.placement import canonical, pixel_axes
 from controller.access.sets import elements
-from tests.controller.access.chains import Chain, chains
+from tests.controller.access.chains import Chain, chains, composed
 
 LANES = 4
 #: What KERNEL.stride_w can say.
@@ -60,13 +60,11 @@ def _affine(place: np.ndarray, count: int, features: np.ndarray, to: np.ndarray)
 @given(chains(longest=4))
 def test_ports_express_what_trying_everything_finds(chain: Chain) -> None:
     last = chain.copies[-1].result
-    found = {name: stored(name, shape) for name, shape in chain.inputs.items()}
-    for copy in chain.copies:
-        found[copy.result] = through(copy.layout, [found[name] for name in copy.sources])
-    if found[last].divisions > MOST_DIVISIONS:
+    found = composed(chain)
+    if found.divisions > MOST_DIVISIONS:
         return
     pixels = pixel_axes(len(chain.shapes[last]))
-    for root, access in found[last].maps.items():
+    for root, access in found.maps.items():
         shape = chain.inputs[root]
         address = access.apply_range(canonical(shape, pixel_axes(len(shape)), LANES).storage)
         if not address.domain().is_empty():
