@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from spec.timing import lookup_words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from controller.commands import Command
     from controller.layout import Buffer
     from controller.operators import Operator
     from controller.trial import Trials
@@ -50,7 +52,12 @@ def tile_array(operator: Operator, index: int, trials: Trials, constants: Buffer
 
     smallest = Cut(1, 1, (1, 1, 1), tiler.outputs)
     best, commands = cheapest(operator, trials, candidates(), partial(tiler.commands, smallest))
-    return Tiled(operator, tuple(commands), tiler.weights, tiler.words(cuts[best.choice]), best.choice, best.cost)
+    cut = cuts[best.choice]
+    return Tiled(
+        operator, tuple(commands), tiler.weights, tiler.words(cut), best.choice, best.cost, cut.height,
+        tuple(sizes(operator.result.height, _highest(operator, config, cut.width))),
+        partial(_at_height, tiler, cut),
+    )  # fmt: skip
 
 
 def _cuts(operator: Operator, config: Config, tiler: ArrayTiler) -> Iterator[Cut]:
@@ -61,9 +68,8 @@ def _cuts(operator: Operator, config: Config, tiler: ArrayTiler) -> Iterator[Cut
     groups = [group for group in groups if group <= tiler.outputs]
     widest = 1 if operator.strides[1] > LARGEST_STRIDE else min(result.width, config.half_rows, WIDEST)
     for width in sizes(result.width, widest):
-        highest = 1 if operator.strides[0] > LARGEST_STRIDE else min(config.half_rows // width, result.height, WIDEST)
         fits = False
-        for height in sizes(result.height, highest):
+        for height in sizes(result.height, _highest(operator, config, width)):
             for parts in _parts(operator, kernel, deepest):
                 room = _room(tiler, Cut(height, width, parts, tiler.outputs), config)
                 if room < 0:
@@ -74,6 +80,16 @@ def _cuts(operator: Operator, config: Config, tiler: ArrayTiler) -> Iterator[Cut
                     break
         if fits:
             return
+
+
+def _at_height(tiler: ArrayTiler, cut: Cut, height: int) -> list[Command]:
+    return tiler.commands(replace(cut, height=height))
+
+
+def _highest(operator: Operator, config: Config, width: int) -> int:
+    """The most rows of a tile of some width."""
+    few = operator.strides[0] > LARGEST_STRIDE
+    return 1 if few else min(config.half_rows // width, operator.result.height, WIDEST)
 
 
 def _parts(operator: Operator, kernel: tuple[int, int], deepest: int) -> Iterator[tuple[int, int, int]]:

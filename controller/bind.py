@@ -12,7 +12,7 @@ from spec.isa import Opcode, TensorClass
 from spec.program import Instruction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from controller.commands import Command
     from controller.layout import Buffer
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _NEVER = 1 << 60
 _NOTHING = -1
+
+
+def widest_window(config: Config) -> int:
+    """Pages of the largest buffer that is bound as a whole."""
+    return 5 * config.virtual_pages // 16
 
 
 @dataclass
@@ -36,12 +41,16 @@ class Bound:
 class Binder:
     """Binds ahead of use. The slot whose buffer is needed last makes room.
 
+    Of weights that are larger than some banks slices are bound one after the other, unless they are among `whole`.
+
     Windows of slots are disjoint, also where a buffer is dead: its pages may still be resident. They are handed out in
     turn, because a virtual page cannot be mapped anew while a command uses its older mapping.
     """
 
-    def __init__(self, config: Config, commands: Sequence[Command], placement: Placement) -> None:
-        self.config, self.commands, self.placement = config, commands, placement
+    def __init__(
+        self, config: Config, commands: Sequence[Command], placement: Placement, whole: Collection[Buffer] = ()
+    ) -> None:
+        self.config, self.commands, self.placement, self.whole = config, commands, placement, whole
         self.slots: list[Bound | None] = [None] * config.slots
         self.uses: dict[Buffer, list[int]] = {}
         for index, command in enumerate(commands):
@@ -99,9 +108,9 @@ class Binder:
             bound = self.bound(slot)
             if bound.first <= first and end <= bound.first + bound.pages:
                 return []
-        whole, limit = buffer.pages(self.config.page_words), 5 * self.config.virtual_pages // 16
+        whole, limit = buffer.pages(self.config.page_words), widest_window(self.config)
         slices = [] if whole > limit else [(0, whole)]
-        if buffer.kind is TensorClass.WEIGHTS and whole > self.stream:
+        if buffer.kind is TensorClass.WEIGHTS and whole > self.stream and buffer not in self.whole:
             slices = [*self._streamed(index, buffer, first), *slices]
         slices += [(first, min(max(limit, end - first), whole - first)), (first, end - first)]
         return self._take(index, buffer, slices, slot)

@@ -38,6 +38,12 @@ class Tiled:
         What was chosen, for the listing.
     estimate
         Its estimated cycles.
+    height
+        Rows of outputs of a tile.
+    heights
+        Those that its tiles could have, if the commands fit; the cut is the same otherwise, and so are the words.
+    at_height
+        Its commands with tiles of such a height.
     """
 
     operator: Operator
@@ -46,6 +52,9 @@ class Tiled:
     words: Bytes | None
     choice: str
     estimate: float
+    height: int
+    heights: tuple[int, ...]
+    at_height: Callable[[int], list[Command]]
 
 
 #: No cut that is estimated to take so many times the cycles of the cheapest was ever the fastest.
@@ -70,7 +79,7 @@ def cheapest(
 ) -> tuple[Candidate, list[Command]]:
     """The candidate that takes the fewest cycles, of the first few by estimate whose commands all fit.
 
-    Commands fit if the pages that each names do, as the front end counts pages. Among equals the estimate decides.
+    Among equals the estimate decides.
     """
     config = trials.config
     finalists: list[tuple[Candidate, list[Command]]] = []
@@ -78,7 +87,7 @@ def cheapest(
         if finalists and candidate.cost > _HOPELESS * finalists[0][0].cost:
             break
         commands = candidate.build()
-        if all(count_pages(one.operands.values(), config.page_words) <= config.frames for one in commands):
+        if fits(commands, config):
             finalists.append((candidate, commands))
             if len(finalists) == trials.finalists:
                 break
@@ -87,6 +96,11 @@ def cheapest(
     if len(finalists) == 1:
         return finalists[0]
     return min(finalists, key=lambda one: trials.cycles(operator, one[0].choice, one[1]))
+
+
+def fits(commands: Sequence[Command], config: Config) -> bool:
+    """Whether the scratchpad holds the pages that each command names, as the front end counts pages."""
+    return all(count_pages(one.operands.values(), config.page_words) <= config.frames for one in commands)
 
 
 def _does_not_fit(operator: Operator, config: Config, commands: Sequence[Command]) -> str:

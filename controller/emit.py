@@ -27,7 +27,7 @@ _LONGEST_RUN = (1 << 20) - 1
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a planner wants of the pages, by the place of a command.
+    """What a planner wants of the pages, some of it by the place of a command.
 
     Parameters
     ----------
@@ -37,11 +37,17 @@ class Wishes:
         Buffers that stay for as long as others can leave, from the command on until another names them unpinned.
     leaving
         Pages that leave the scratchpad when the command has used them, written back if DRAM does not hold them.
+    whole
+        Weights that are bound as a whole however large: a slice that is bound anew would lose what was fetched of it.
+    kept
+        Buffers that do not die, as if more commands came.
     """
 
     ahead: Mapping[int, Sequence[PageRun]] = field(default_factory=dict)
     pinned: Mapping[int, AbstractSet[Buffer]] = field(default_factory=dict)
     leaving: Mapping[int, Sequence[PageRun]] = field(default_factory=dict)
+    whole: AbstractSet[Buffer] = frozenset()
+    kept: AbstractSet[Buffer] = frozenset()
 
 
 def emit(
@@ -61,10 +67,10 @@ class _Emitter:
         self, commands: Sequence[Command], placement: Placement, config: Config, wishes: Wishes
     ) -> None:
         self.commands, self.config, self.wishes = commands, config, wishes
-        self.binder = Binder(config, commands, placement)
+        self.binder = Binder(config, commands, placement, wishes.whole)
         self.registers: dict[tuple[Opcode, int], Mapping[str, int]] = {}
         self.complete = _completions(commands, config.page_words)
-        self.life = liveness(commands, config.page_words)
+        self.life = liveness(commands, config.page_words, wishes.kept)
         self.pending: list[Instruction] = []
 
     def instructions(self) -> Iterator[Instruction]:

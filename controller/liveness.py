@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spec.isa import NEVER, TensorClass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from controller.commands import Command
     from controller.layout import Buffer
@@ -37,8 +37,8 @@ class Liveness:
     ends: Sequence[frozenset[Buffer]]
 
 
-def liveness(commands: Sequence[Command], page_words: int) -> Liveness:
-    """Walk the commands once, the last first."""
+def liveness(commands: Sequence[Command], page_words: int, kept: Collection[Buffer] = ()) -> Liveness:
+    """Walk the commands once, the last first; what is `kept` does not die, as if more commands came."""
     upcoming: dict[Buffer, dict[int, int]] = {}
     returns: list[dict[Role, int]] = []
     dead: list[dict[Buffer, list[Interval]]] = []
@@ -46,7 +46,7 @@ def liveness(commands: Sequence[Command], page_words: int) -> Liveness:
     for index in reversed(range(len(commands))):
         command = commands[index]
         ended = {
-            buffer for buffer in command.spans if buffer not in upcoming and buffer.kind is not TensorClass.OUTPUT
+            buffer for buffer in command.spans if buffer not in upcoming and _dies(buffer, kept)
         }
         ends.append(frozenset(ended))
         returns.append({
@@ -58,11 +58,15 @@ def liveness(commands: Sequence[Command], page_words: int) -> Liveness:
             uses = upcoming.setdefault(one.buffer, {})
             for first, end in one.pages(page_words):
                 for page in range(first, end):
-                    if page not in uses and one.buffer.kind is not TensorClass.OUTPUT:
+                    if page not in uses and _dies(one.buffer, kept):
                         last.setdefault(one.buffer, []).append(page)
                     uses[page] = index
         dead.append({buffer: _intervals(pages) for buffer, pages in last.items()})
     return Liveness(returns[::-1], dead[::-1], ends[::-1])
+
+
+def _dies(buffer: Buffer, kept: Collection[Buffer]) -> bool:
+    return buffer.kind is not TensorClass.OUTPUT and buffer not in kept
 
 
 def _distance(uses: Mapping[int, int], first: int, index: int, pages: int) -> int:

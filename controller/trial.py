@@ -42,7 +42,7 @@ class Trials:
 
     def cycles(self, operator: Operator, choice: str, commands: Sequence[Command]) -> int:
         """Cycles of an operator that is cut into `commands`, which `choice` names."""
-        key = _shape(operator), choice
+        key = shape(operator), choice
         if key not in self._cycles:
             buffers = dict.fromkeys(operand.buffer for command in commands for operand in command.operands.values())
             self._cycles[key] = self.run(list(buffers), commands)
@@ -60,7 +60,7 @@ class Trials:
         return cycles
 
 
-def _shape(operator: Operator) -> Hashable:
+def shape(operator: Operator) -> Hashable:
     """What times depend on: everything of an operator but its name and its numbers."""
     return (
         operator.mode, operator.kernel, operator.strides, operator.dilations, operator.pads, operator.groups,

@@ -26,6 +26,7 @@ from spec.timing import region
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from controller.commands import Command
     from controller.layout import Buffer
     from controller.operators import Operator
     from controller.trial import Trials
@@ -45,6 +46,7 @@ def tile_window(operator: Operator, index: int, trials: Trials, constants: Buffe
     widest = 1 if operator.strides[1] > LARGEST_STRIDE else min(result.width, WIDEST)
     highest = 1 if operator.strides[0] > LARGEST_STRIDE else min(result.height, WIDEST)
 
+    steps: dict[str, tuple[int, int]] = {}
     lined = tiler.small and tiler.taps > 1
 
     def candidates() -> Iterator[Candidate]:
@@ -54,13 +56,23 @@ def tile_window(operator: Operator, index: int, trials: Trials, constants: Buffe
                 cost = _window_cost(tiler, (height, width), config)
                 if cost is not None:
                     fits = True
-                    yield Candidate(cost, f"tiles {height}x{width}", partial(tiler.commands, (height, width)))
+                    choice = f"tiles {height}x{width}"
+                    steps[choice] = height, width
+                    yield Candidate(cost, choice, partial(tiler.commands, (height, width)))
             # Narrower tiles if nothing fits, or if a line of the line buffer is shorter.
             if fits and not (lined and region(width, operator.kernel[1], operator.strides[1]) > config.line_columns):
                 return
 
     best, commands = cheapest(operator, trials, candidates(), partial(tiler.commands, (1, 1)))
-    return Tiled(operator, tuple(commands), tiler.weights, tiler.words(), best.choice, best.cost)
+    height, width = steps[best.choice]
+    return Tiled(
+        operator, tuple(commands), tiler.weights, tiler.words(), best.choice, best.cost, height,
+        tuple(sizes(result.height, highest)), partial(_at_height, tiler, width),
+    )  # fmt: skip
+
+
+def _at_height(tiler: WindowTiler, width: int, height: int) -> list[Command]:
+    return tiler.commands((height, width))
 
 
 def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> float | None:

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 FILE = "joint.jsonl"
 #: What the cycles of the search's own plan are kept as.
 _OWN = "joint"
+_MEANS = ("bands", "banks", "tiles", "prefetches")
 Table = tuple[list[str], list[list[object]]]
 
 
 def table() -> Table:
     """Every network that is kept: cycles of each method, and how near the bound is."""
     head = ["network", "`none`", "best policy", "`joint`", "over `none`", "fewer than the best policy", "bound",
-            "above the bound", "operators in chains", "seconds"]  # fmt: skip
+            "of", "above the bound", "operators in chains", "seconds"]  # fmt: skip
     found: list[list[object]] = []
     ratios = []
     for row in rows(FILE):
@@ -31,11 +32,33 @@ def table() -> Table:
         found.append([
             row["network"], f"{cycles['none']:,}", f"`{best}` {cycles[best]:,}", f"{joint:,}",
             f"{cycles['none'] / joint:.2f}x", f"{100 * (1 - ratios[-1]):.1f} %", f"{row['bound']:,}",
-            f"{100 * (joint / row['bound'] - 1):.0f} %", f"{sum(together)} of {row['operators']} in {len(together)}",
-            row["seconds"],
+            f"`{row['bound_by']}`", f"{100 * (joint / row['bound'] - 1):.0f} %",
+            f"{sum(together)} of {row['operators']} in {len(together)}", row["seconds"],
         ])  # fmt: skip
     mean = f"{100 * (1 - geometric_mean(ratios)):.1f} %"
-    return head, [*found, ["geometric mean", "", "", "", "", mean, "", "", "", ""]]
+    return head, [*found, ["geometric mean", "", "", "", "", mean, "", "", "", "", ""]]
 
 
-TABLES: dict[str, Callable[[], Table]] = {"joint-measured": table}
+def without() -> Table:
+    """Every network's plan, and what it takes without one of its means."""
+    head = ["network", "`joint`", *(f"without {name}" for name in _MEANS)]
+    found: list[list[object]] = []
+    for row in rows(FILE):
+        joint = row["cycles"][_OWN]
+        lost = [f"{row['without'][name]:,} (+{100 * (row['without'][name] / joint - 1):.1f} %)" for name in _MEANS]
+        found.append([row["network"], f"{joint:,}", *lost])
+    return head, found
+
+
+def spans() -> Table:
+    """Chain by chain, how long the first network's plan takes, and how busy the parts of the machine are meanwhile."""
+    head = ["operators", "cycles", "bus busy", "array busy", "post-processing busy", "the busiest"]
+    found: list[list[object]] = []
+    for one in rows(FILE)[0]["spans"]:
+        busy = [one[part] for part in ("bus", "array", "post")]
+        share = f"{100 * max(busy) / one['cycles']:.0f} %" if one["cycles"] else ""
+        found.append([f"{one['first']} to {one['end'] - 1}", *(f"{n:,}" for n in (one["cycles"], *busy)), share])
+    return head, found
+
+
+TABLES: dict[str, Callable[[], Table]] = {"joint-measured": table, "joint-without": without, "joint-spans": spans}

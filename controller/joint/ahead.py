@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from controller.place import streamed_banks
+from controller.bind import widest_window
 from spec.isa import TensorClass
 
 if TYPE_CHECKING:
@@ -20,21 +20,22 @@ if TYPE_CHECKING:
 _FETCHED = {TensorClass.WEIGHTS, TensorClass.CONSTANTS, TensorClass.INPUT}
 
 
-def ahead(order: Sequence[Unit], config: Config, pages: int) -> dict[int, list[PageRun]]:
-    """After which command which pages are fetched, at most so many before the command that needs them first.
+def ahead(order: Sequence[tuple[Unit, int]], config: Config) -> dict[int, list[PageRun]]:
+    """After which command which pages are fetched, in the order of need.
 
-    A command makes room on the bus for as many pages as are transferred while its longer engine works. Weights that
-    are bound slice by slice are left to the front end, which runs ahead of the array by itself.
+    Each unit says how many pages at the most may wait, while it runs, for the command that needs them first.
+    A command makes room on the bus for as many as are transferred while its longer engine works. Buffers
+    that are not bound as a whole are left to the front end, which runs ahead of the array by itself.
     """
-    if not pages:
-        return {}
-    commands = [command for unit in order for command in unit.commands]
-    work = [max(unit.array, unit.post) / len(unit.commands) for unit in order for _ in unit.commands]
-    uses = _first_uses(commands, config)
+    commands = [command for unit, _ in order for command in unit.commands]
+    work = [
+        (max(unit.array, unit.post) / len(unit.commands), pages) for unit, pages in order for _ in unit.commands
+    ]
+    uses = list(_first_uses(commands, config)) if any(pages for _, pages in order) else []
     found: dict[int, list[PageRun]] = defaultdict(list)
     at, credit = 0, 0.0
     waiting: list[int] = []
-    for index, cycles in enumerate(work):
+    for index, (cycles, pages) in enumerate(work):
         waiting = [use for use in waiting if use > index]
         credit = min(credit + cycles / config.page_beats, pages)
         while at < len(uses) and uses[at][0] <= index:
@@ -48,20 +49,14 @@ def ahead(order: Sequence[Unit], config: Config, pages: int) -> dict[int, list[P
     return {index: runs for index, runs in found.items() if runs}
 
 
-def _first_uses(commands: Sequence[Command], config: Config) -> list[tuple[int, Buffer, int]]:
+def _first_uses(commands: Sequence[Command], config: Config) -> Iterator[tuple[int, Buffer, int]]:
     """The pages that come from DRAM, each with the first command that names it, in order."""
-    return list(_each_first(commands, config))
-
-
-def _each_first(commands: Sequence[Command], config: Config) -> Iterator[tuple[int, Buffer, int]]:
-    stream = streamed_banks(config) * config.bank_frames
+    widest = widest_window(config)
     seen: set[tuple[Buffer, int]] = set()
     for index, command in enumerate(commands):
         for operand in command.operands.values():
             buffer = operand.buffer
-            if buffer.kind not in _FETCHED:
-                continue
-            if buffer.kind is TensorClass.WEIGHTS and buffer.pages(config.page_words) > stream:
+            if buffer.kind not in _FETCHED or buffer.pages(config.page_words) > widest:
                 continue
             for first, end in operand.pages(config.page_words):
                 for page in range(first, end):

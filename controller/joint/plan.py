@@ -7,19 +7,24 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, memory_cycles
-from controller.joint.chains import Chain, Rule, Search, pages_ahead
-from controller.plan.deadline import Deadline
+from controller.choice import fits
+from controller.joint.bound import begun
+from controller.joint.chains import Chain
+from controller.joint.interleave import Rule
+from controller.joint.program import Programs
+from controller.joint.search import Search
 from controller.refusal import ModelError
 from sim.machine import Machine
 from spec.program import assemble
 from spec.registers import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from controller.compiler import Compiled
     from controller.joint.chains import Chains
+    from controller.plan.deadline import Deadline
 
 #: What the search's own plan is called among the methods that it is compared with.
 JOINT = "joint"
@@ -36,16 +41,16 @@ class Planned:
         that was just reset.
     chains
         As the search found them.
-    pages
-        How many are fetched before their time at the most.
     bound
         Cycles that no program of these multiplications and tensors takes less than.
+    bound_by
+        What takes them: ``compute``, ``memory``, or the operator whose parameters come late, see `begun`.
     """
 
     cycles: Mapping[str, int]
     chains: Chains
-    pages: int
     bound: int
+    bound_by: str
 
     @property
     def method(self) -> str:
@@ -63,41 +68,45 @@ class Planned:
         return {
             "network": compiled.graph.name, "method": JOINT, "config": compiled.config.name,
             "config_hash": f"{compiled.config.hash:016x}", "fastest": self.method, "cycles": dict(self.cycles),
-            "bound": self.bound, "policy": self.policy.name.lower(), "operators": len(compiled.tiled),
-            "pages_ahead": self.pages, "chains": [asdict(chain) for chain in own],
+            "bound": self.bound, "bound_by": self.bound_by, "policy": self.policy.name.lower(),
+            "operators": len(compiled.tiled), "chains": [asdict(chain) for chain in own],
         }  # fmt: skip
 
 
 def plan(compiled: Compiled, deadline: Deadline, say: Callable[[str], None]) -> Planned:
     """Search until the deadline, then run what was found and every policy exactly."""
-    chains = _search(compiled, deadline, say).run()
+    found = Search(compiled.tiled, list(compiled.placement.pages), compiled.config, deadline, say).run()
     single = tuple(Chain(place, place + 1) for place in range(len(compiled.tiled)))
-    most = pages_ahead(compiled.config)
-    tried: dict[tuple[Chains, int], int] = {}
-    for some in dict.fromkeys((chains, single)):
-        for pages in (0, most // 2, most, 2 * most):
-            say(f"{len(some)} chains, {pages} pages ahead")
-            tried[some, pages] = _cycles(rearranged(compiled, some, pages), Policy.DIRECTED)
-    chains, pages = min(tried, key=tried.__getitem__)
+    tried: dict[Chains, int] = {}
+    for some in (found, single):
+        say(f"{len(some)} chains")
+        tried[some] = cycles_under(rearranged(compiled, some), Policy.DIRECTED)
+    chains = min(tried, key=tried.__getitem__)
     cycles = {}
     for policy in Policy:
         say(f"policy {policy.name.lower()}")
-        cycles[policy.name.lower()] = _cycles(compiled, policy)
-    cycles[JOINT] = tried[chains, pages]
-    return Planned(cycles, chains, pages, max(compute_cycles(compiled), memory_cycles(compiled)))
+        cycles[policy.name.lower()] = cycles_under(compiled, policy)
+    cycles[JOINT] = tried[chains]
+    return Planned(cycles, chains, *max(_bounds(compiled)))
 
 
-def rearranged(compiled: Compiled, chains: Chains, pages: int) -> Compiled:
-    """The program with its operators in chains; nothing but order, prefetches and banks is different.
+def _bounds(compiled: Compiled) -> Iterator[tuple[int, str]]:
+    yield compute_cycles(compiled), "compute"
+    yield memory_cycles(compiled), "memory"
+    for one in begun(compiled.tiled, compiled.config):
+        yield one.cycles, compiled.tiled[one.operator].operator.name
 
-    As many pages are fetched before their time as the plan says at the most.
-    """
-    search = _search(compiled, Deadline(), lambda _: None)
-    placement = search.placement(chains, list(compiled.placement.pages))
-    instructions = search.instructions(chains, placement, pages)
+
+def rearranged(compiled: Compiled, chains: Chains) -> Compiled:
+    """The program with its operators in chains; only order, tiles' heights, prefetches and banks are different."""
+    programs = Programs(compiled.tiled, list(compiled.placement.pages), compiled.config)
+    placement = programs.placement(chains, programs.buffers)
+    instructions = programs.instructions(chains, placement)
+    tiled = tuple(one for chain in chains for one in programs.arranged(chain).tiled)
     return replace(
-        compiled, instructions=tuple(instructions), program=assemble(compiled.config, instructions), placement=placement
-    )
+        compiled, tiled=tiled, instructions=tuple(instructions), program=assemble(compiled.config, instructions),
+        placement=placement,
+    )  # fmt: skip
 
 
 def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
@@ -111,10 +120,12 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
     try:
         found = json.loads(path.read_text())
         chains = tuple(
-            Chain(one["first"], one["end"], None if one["rule"] is None else Rule(**one["rule"]))
+            Chain(
+                one["first"], one["end"], None if one["rule"] is None else Rule(**one["rule"]), tuple(one["heights"]),
+                int(one["pages"]),
+            )
             for one in found["chains"]
-        )
-        pages = int(found["pages_ahead"])
+        )  # fmt: skip
         given = found["network"], found["config_hash"], found["operators"]
         policy = Policy[found["policy"].upper()]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -122,7 +133,9 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
     check_made_for(path, given, compiled)
     if chains and [place for one in chains for place in range(one.first, one.end)] != list(range(len(compiled.tiled))):
         raise ModelError(f"{path}: the plan's chains must name each operator once, in order")
-    return (rearranged(compiled, chains, pages) if chains else compiled), policy
+    for chain in chains:
+        _check_heights(path, compiled, chain)
+    return (rearranged(compiled, chains) if chains else compiled), policy
 
 
 def check_made_for(path: Path, given: tuple[Any, ...], compiled: Compiled) -> None:
@@ -140,11 +153,18 @@ def check_made_for(path: Path, given: tuple[Any, ...], compiled: Compiled) -> No
         raise ModelError(f"{path}: the plan's {name} must be {own}, not {other}")
 
 
-def _search(compiled: Compiled, deadline: Deadline, say: Callable[[str], None]) -> Search:
-    return Search(compiled.tiled, list(compiled.placement.pages), compiled.config, deadline, say)
+def _check_heights(path: Path, compiled: Compiled, chain: Chain) -> None:
+    some = compiled.tiled[chain.first : chain.end]
+    if len(chain.heights) not in (0, len(some)):
+        raise ModelError(f"{path}: the plan's chain from {some[0].operator.name} must have {len(some)} heights or none")
+    for one, height in zip(some, chain.heights, strict=False):
+        allowed = height == one.height or height in one.heights
+        if not allowed or not fits(one.at_height(height), compiled.config):
+            raise ModelError(f"{path}: {one.operator.name} cannot have tiles of {height} rows")
 
 
-def _cycles(compiled: Compiled, policy: Policy) -> int:
+def cycles_under(compiled: Compiled, policy: Policy) -> int:
+    """Cycles of an inference on a machine that was just reset."""
     run = Machine(compiled.config).run(
         compiled.program, compiled.image.copy(), policy=policy, address=compiled.program_address, compute_outputs=False
     )

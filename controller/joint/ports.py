@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from controller.joint.units import readers
+from controller.joint.units import found, readers
 from spec.isa import Mode, Role, TensorClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from controller.joint.units import Row, Unit
+    from controller.joint.units import Unit
     from controller.layout import Buffer
     from spec.config import Config
 
@@ -70,15 +70,10 @@ def _peaks(order: Sequence[Unit], by_array: set[Buffer], config: Config) -> tupl
 
     Maps that the chain finds on chip are live from the beginning; of an input that comes from DRAM only a bank.
     """
-    unread = readers(_grouped(order))
-    made = {row for unit in order for row, _ in unit.writes}
-    found = Counter(row[0] for row in unread if row not in made)
-    alive: dict[Row, int] = {}
-    for row in unread:
-        if row not in made and row[0].kind is not TensorClass.INPUT:
-            alive[row] = row[0].words * config.rows // found[row[0]]
+    grouped = _grouped(order)
+    unread, alive = readers(grouped), found(grouped, config)
     live: dict[bool, int] = defaultdict(int)
-    live[True] = config.bank_bytes * sum(one.kind is TensorClass.INPUT for one in found)
+    live[True] = config.bank_bytes * len({row[0] for row in unread if row[0].kind is TensorClass.INPUT})
     for (buffer, _), size in alive.items():
         live[buffer in by_array] += size
     peaks = dict(live)

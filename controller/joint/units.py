@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from controller.cost import array_cycles, post_cycles
 from spec import timing
-from spec.isa import Mode, Role
+from spec.isa import Mode, Role, TensorClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,6 +81,14 @@ def units(tiled: Mapping[int, Tiled], config: Config) -> dict[int, list[Unit]]:
 def readers(some: Mapping[int, Sequence[Unit]]) -> Counter[Row]:
     """How many units read each row."""
     return Counter(row for several in some.values() for one in several for row in one.reads)
+
+
+def found(some: Mapping[int, Sequence[Unit]], config: Config) -> dict[Row, int]:
+    """The rows of maps that these operators find on chip, and the bytes of each: an input comes from DRAM instead."""
+    made = {row for several in some.values() for one in several for row, _ in one.writes}
+    rows = [row for row in readers(some) if row not in made and row[0].kind is not TensorClass.INPUT]
+    counts = Counter(buffer for buffer, _ in rows)
+    return {row: row[0].words * config.rows // counts[row[0]] for row in rows}
 
 
 def _sums(commands: Sequence[Command]) -> Iterator[tuple[Command, ...]]:

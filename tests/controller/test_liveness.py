@@ -38,6 +38,12 @@ def test_pages_die_after_their_last_use() -> None:
     assert dead == [{}, {IMAGE: [(0, 2)]}, {FIRST: [(0, 1)]}, {FIRST: [(1, 2)], SECOND: [(0, 1)]}]
 
 
+def test_what_is_kept_does_not_die() -> None:
+    kept = liveness(COMMANDS, WORDS, {FIRST})
+    assert kept.dead == [{}, {IMAGE: [(0, 2)]}, {}, {SECOND: [(0, 1)]}]
+    assert kept.ends[3] == {SECOND}
+
+
 def test_a_tensor_ends_once() -> None:
     assert liveness(COMMANDS, WORDS).ends == [frozenset(), {IMAGE}, frozenset(), {FIRST, SECOND}]
 

@@ -96,6 +96,18 @@ def test_slices_take_turns_where_dead_buffers_hold_the_rest() -> None:
             before = window
 
 
+def test_large_weights_are_bound_slice_by_slice_unless_as_a_whole() -> None:
+    config = CONFIGS["edge"]
+    words, slice_pages = config.page_words, streamed_banks(config) * config.bank_frames
+    weights = Buffer("weights", TensorClass.WEIGHTS, 3 * slice_pages * words)
+    spans = [{weights: (first * words, (first + 1) * words)} for first in range(3 * slice_pages)]
+    commands: Any = [SimpleNamespace(spans=span) for span in spans]
+    placement = Placement({weights: 0}, {weights: 0}, 0)
+    for whole, binds in (((), 3), ({weights}, 1)):
+        binder = Binder(config, commands, placement, whole)
+        assert sum(len(binder.bind(index)) for index in range(len(spans))) == binds
+
+
 def test_no_colour_alone_could_be_better() -> None:
     """Buffers that come first are coloured again when those they meet have colours."""
     config = CONFIGS["board"]

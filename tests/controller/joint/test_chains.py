@@ -12,13 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.choice import fits
 from controller.compiler import Compiled, compile_graph
 from controller.inputs import random_inputs
 from controller.joint.ahead import ahead
-from controller.joint.chains import RULES, Chain, Chains, Search, cut
-from controller.joint.interleave import interleaved
+from controller.joint.bound import Begun, begun
+from controller.joint.chains import RULES, Chain, Chains, cut
+from controller.joint.interleave import Rule, interleaved
 from controller.joint.plan import plan, rearranged
 from controller.joint.ports import by_engine
+from controller.joint.program import Programs
+from controller.joint.search import Search
 from controller.joint.units import Unit, units
 from controller.layout import Buffer
 from controller.plan.deadline import Deadline
@@ -40,22 +44,35 @@ def all_units() -> dict[int, list[Unit]]:
     return units(dict(enumerate(digits().tiled)), digits().config)
 
 
+def rule(room: float) -> Rule:
+    return Rule(room, first=1, post=0, grain=1, left=False)
+
+
 @st.composite
 def some_chains(draw: st.DrawFn) -> Chains:
-    """Any partition of the operators, each part in order or by any rule."""
+    """Any partition of the operators, each part in order or by any rule, with any tiles and prefetches."""
     count = len(digits().tiled)
     ends = [*sorted(draw(st.sets(st.integers(1, count - 1)))), count]
     begins = [0, *ends[:-1]]
+    heights = [draw(st.sampled_from(some_heights(place))) for place in range(count)]
     return tuple(
-        Chain(first, end, draw(st.sampled_from((None, *RULES))) if end - first > 1 else None)
+        Chain(
+            first, end, draw(st.sampled_from((None, *RULES))) if end - first > 1 else None,
+            tuple(heights[first:end]) if draw(st.booleans()) else (), draw(st.sampled_from((0, 1, 4, 32))),
+        )
         for first, end in zip(begins, ends, strict=True)
-    )
+    )  # fmt: skip
 
 
-@given(some_chains(), st.sampled_from((0, 1, 4, 32)))
+def some_heights(place: int) -> list[int]:
+    one = digits().tiled[place]
+    return [height for height in one.heights if fits(one.at_height(height), digits().config)]
+
+
+@given(some_chains())
 @settings(max_examples=12, deadline=None)
-def test_whatever_the_chains_the_network_s_integers_come_out(chains: Chains, pages: int) -> None:
-    compiled = rearranged(digits(), chains, pages)
+def test_whatever_the_chains_the_network_s_integers_come_out(chains: Chains) -> None:
+    compiled = rearranged(digits(), chains)
     inputs = random_inputs(compiled.graph, 3)
     trace = run_golden(compiled, inputs, policy=Policy.DIRECTED)
     for name, wanted in expected_outputs(compiled.graph, inputs).items():
@@ -79,7 +96,7 @@ def test_a_unit_is_all_of_a_sum_and_needs_who_writes_what_it_reads() -> None:
 @pytest.mark.parametrize("room", [0.2, 0.8])
 def test_units_are_interleaved_after_what_they_need(room: float) -> None:
     found = all_units()
-    order = interleaved(found, dict(enumerate(digits().tiled)), digits().config, room)
+    order = interleaved(found, dict(enumerate(digits().tiled)), digits().config, rule(room)).order
     places = {unit: place for place, unit in enumerate(order)}
     assert len(places) == len(order) == sum(map(len, found.values()))
     assert all(places[other] < places[one] for one in order for other in one.needs)
@@ -99,7 +116,7 @@ def test_a_band_goes_through_the_chain_before_much_more_is_made(room: float) -> 
         for row in range(16)
     ]  # fmt: skip
     tiled = {place: replace(digits().tiled[place], weights=None) for place in (0, 1)}
-    order = interleaved({0: first, 1: last}, tiled, digits().config, room)
+    order = interleaved({0: first, 1: last}, tiled, digits().config, rule(room)).order
     waiting = most = 0
     for one in order:
         waiting += 1 if one.operator == 0 else -1
@@ -128,7 +145,7 @@ def test_pages_come_before_the_command_that_needs_them_and_not_too_many() -> Non
             for low, high in operand.pages(config.page_words):
                 for page in range(low, high):
                     first.setdefault((operand.buffer, page), index)
-    found = ahead(order, config, 4)
+    found = ahead([(one, 4) for one in order], config)
     fetched = {
         (buffer, page): index
         for index, runs in found.items()
@@ -139,7 +156,50 @@ def test_pages_come_before_the_command_that_needs_them_and_not_too_many() -> Non
     assert all(first[page] > index for page, index in fetched.items())
     for index in range(len(commands)):
         assert sum(when <= index < first[page] for page, when in fetched.items()) <= 4
-    assert ahead(order, config, 0) == {}
+    assert ahead([(one, 0) for one in order], config) == {}
+
+
+def test_a_height_changes_commands_but_not_the_words_of_parameters() -> None:
+    programs = Programs(digits().tiled, list(digits().placement.pages), digits().config)
+    for place, one in enumerate(digits().tiled):
+        for height in some_heights(place):
+            other = programs.cut(place, height)
+            assert other.weights is one.weights
+            assert max(command.height for command in other.commands) <= height
+            assert sum(command.height * command.width for command in other.commands if command.last) == sum(
+                command.height * command.width for command in one.commands if command.last
+            )
+
+
+def test_a_chain_alone_finds_what_comes_before_it_and_leaves_what_is_read_after_it() -> None:
+    """`block` adds what `half` made to what it makes of `depthwise`; `third` reads it."""
+    programs = Programs(digits().tiled, list(digits().placement.pages), digits().config)
+    names = {one.operator.name: one.operator.result.buffer for one in digits().tiled}
+    found, left = programs.around((Chain(3, 5),))
+    assert found == [names["half"]]
+    assert left == {names["block"]}
+    commands = [command for unit in programs.arranged(Chain(3, 5)).order for command in unit.commands]
+    used = dict.fromkeys(operand.buffer for command in commands for operand in command.operands.values())
+    placement = programs.placement((Chain(3, 5),), list(used))
+    instructions = programs.instructions((Chain(3, 5),), placement, found, left)
+    assert sum(one.opcode is Opcode.PREFETCH for one in instructions) == 1
+    released = sum(one.opcode is Opcode.RELEASE for one in instructions)
+    assert released < sum(
+        one.opcode is Opcode.RELEASE for one in programs.instructions((Chain(3, 5),), placement, found)
+    )
+
+
+def test_an_operator_waits_for_what_comes_before_it_and_the_bus_for_what_does_not_fit() -> None:
+    """Counted by hand.
+
+    An output of `second` reaches 2x2 pixels of `first` at a corner; one of `block` 1x1 of a depthwise map, 2x2 of
+    `half`, 4x4 of `second` and 5x5 of `first`, whose outputs take 72 and 18 passes, in 4 and 2 blocks.
+    5,296 bytes of weights come from `second` on, of which the machine holds 4 KiB, 4 pages of 128 bytes and a tile.
+    """
+    found = {one.operator: one for one in begun(digits().tiled, digits().config)}
+    assert found[1] == Begun(1, array=4 * 18, post=4 * 2, late=(5296 - 4096 - 4 * 128 - 16) // 4)
+    assert found[4] == Begun(4, array=16 * 72 + 25 * 18, post=4 * 4 + 4 * 16 + 4 * 16 + 2 * 25, late=0)
+    assert found[1].cycles == 72 + 168
 
 
 def test_a_network_is_cut_where_little_lies_between() -> None:
@@ -157,4 +217,5 @@ def test_a_plan_is_no_slower_than_any_policy_and_no_faster_than_the_bound() -> N
 def test_without_time_operators_run_one_after_the_other() -> None:
     compiled = digits()
     search = Search(compiled.tiled, list(compiled.placement.pages), compiled.config, Deadline(0))
-    assert search.run() == tuple(Chain(place, place + 1) for place in range(len(compiled.tiled)))
+    found = [(one.first, one.end, one.rule, one.heights) for one in search.run()]
+    assert found == [(place, place + 1, None, ()) for place in range(len(compiled.tiled))]

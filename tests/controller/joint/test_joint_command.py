@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DIGITS = Path(__file__).parents[3] / "docs/data/digits.onnx"
+#: All operators of the network, one after the other.
+CHAIN = {"first": 0, "end": 8, "rule": None, "heights": [], "pages": 0}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,10 @@ def test_a_plan_runs_in_the_cycles_that_it_promises(
     [
         ({"network": "lenet"}, "the plan's network must be digits, not lenet"),
         ({"operators": 3}, "the plan's number of operators must be "),
-        ({"chains": [{"first": 0, "end": 2, "rule": None}]}, "must name each operator once, in order"),
+        ({"chains": [CHAIN | {"end": 2}]}, "must name each operator once, in order"),
+        ({"chains": [CHAIN | {"heights": [8]}]}, "the plan's chain from first must have 8 heights or none"),
+        ({"chains": [CHAIN | {"heights": [5] + [1] * 7}]}, "first cannot have tiles of 5 rows"),
+        ({"chains": [{"first": 0, "end": 8, "rule": None}]}, "not a plan of method joint: KeyError 'heights'"),
         ({"policy": "belady"}, "not a plan of method joint"),
         ({"chains": None}, "not a plan of method joint"),
     ],

@@ -1,0 +1,149 @@
+"""Programs of chains: their units in order, banks, prefetches, and the cycles that the golden model has for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from controller.emit import Wishes, emit
+from controller.joint.ahead import ahead
+from controller.joint.interleave import interleaved
+from controller.joint.ports import by_engine
+from controller.joint.units import units
+from controller.place import Placement, place
+from sim.machine import Machine
+from spec.program import assemble
+from spec.registers import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from controller.choice import Tiled
+    from controller.joint.chains import Chain, Chains
+    from controller.joint.units import Unit
+    from controller.layout import Buffer
+    from spec.config import Config
+    from spec.program import Instruction
+
+_ALIGNMENT = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Arranged:
+    """A chain's operators as it cuts them, its units in order, banks of its own, and cycles as a small model has them.
+
+    The cycles are 0 where operators run one after the other.
+    """
+
+    tiled: tuple[Tiled, ...]
+    order: tuple[Unit, ...]
+    colours: dict[Buffer, int]
+    cycles: int
+
+    @cached_property
+    def key(self) -> Hashable:
+        """What differs where programs do: rules often agree on all of it."""
+        heights = tuple((one.operator, one.height) for one in self.tiled)
+        return heights, tuple(unit.operator for unit in self.order), frozenset(self.colours.items())
+
+
+class Programs:
+    """Makes and runs programs of chains of a network that is cut into commands.
+
+    Parameters
+    ----------
+    tiled
+        The operators, in order.
+    buffers
+        All buffers of the network, in the order in which they lie in DRAM.
+    config
+        The machine.
+    """
+
+    def __init__(self, tiled: Sequence[Tiled], buffers: Sequence[Buffer], config: Config) -> None:
+        self.tiled, self.buffers, self.config = tiled, buffers, config
+        #: Cycles of all chains that were run, by what tells their programs apart.
+        self.known: dict[Hashable, int] = {}
+        self.cut = cache(self._cut)
+        self._arranged: dict[Chain, Arranged] = {}
+
+    def arranged(self, chain: Chain) -> Arranged:
+        """The units of a chain."""
+        alone = replace(chain, pages=0)
+        if alone not in self._arranged:
+            self._arranged[alone] = self._arrange(chain)
+        return self._arranged[alone]
+
+    def cycles(self, chains: Chains) -> int:
+        """Cycles of some chains alone, under `directed`, where what comes before and after them takes its room.
+
+        Maps that they find on chip are fetched with the first command; those that they leave behind stay.
+        """
+        key = tuple((self.arranged(chain).key, chain.pages) for chain in chains)
+        if key not in self.known:
+            commands = [command for chain in chains for unit in self.arranged(chain).order for command in unit.commands]
+            used = {operand.buffer for command in commands for operand in command.operands.values()}
+            placement = self.placement(chains, [one for one in self.buffers if one in used])
+            image = np.zeros(placement.total * self.config.page_bytes, np.uint8)
+            found, left = self.around(chains)
+            program = assemble(self.config, self.instructions(chains, placement, found, left))
+            address = -(-len(image) // _ALIGNMENT) * _ALIGNMENT
+            run = Machine(self.config).run(
+                program, image, policy=Policy.DIRECTED, address=address, compute_outputs=False
+            )
+            assert run.cycles is not None
+            self.known[key] = run.cycles
+        return self.known[key]
+
+    def placement(self, chains: Iterable[Chain], buffers: Sequence[Buffer]) -> Placement:
+        """Pages in the order of buffers; banks by engine where operators run side by side."""
+        several = [self.arranged(chain) for chain in chains]
+        commands = [command for one in several for unit in one.order for command in unit.commands]
+        found = place(buffers, commands, self.config)
+        apart: dict[Buffer, int] = {}
+        for one in several:
+            # What an earlier chain has given a bank stays there.
+            apart = one.colours | apart
+        return Placement(found.pages, found.colours | apart, found.total)
+
+    def instructions(
+        self, chains: Iterable[Chain], placement: Placement, found: Iterable[Buffer] = (),
+        left: AbstractSet[Buffer] = frozenset(),
+    ) -> list[Instruction]:  # fmt: skip
+        """The program of chains, one after the other; `found` is fetched first, `left` stays."""
+        order = [(unit, chain.pages) for chain in chains for unit in self.arranged(chain).order]
+        commands = [command for unit, _ in order for command in unit.commands]
+        fetched = ahead(order, self.config)
+        fetched[0] = [*((one, 0, one.pages(self.config.page_words)) for one in found), *fetched.get(0, [])]
+        whole = {buffer for runs in fetched.values() for buffer, _, _ in runs}
+        return emit(commands, placement, self.config, Wishes(fetched, whole=whole, kept=left))
+
+    def around(self, chains: Chains) -> tuple[list[Buffer], set[Buffer]]:
+        """Maps that some chains find on chip, if these are not most of it, and those that they leave behind."""
+        first, end = chains[0].first, chains[-1].end
+        made = {one.operator.result.buffer for one in self.tiled[:first]}
+        read = {view.buffer for one in self.tiled[end:] for view in one.operator.views}
+        used = dict.fromkeys(view.buffer for one in self.tiled[first:end] for view in one.operator.views)
+        found = [buffer for buffer in used if buffer in made]
+        large = sum(buffer.pages(self.config.page_words) for buffer in found) > self.config.frames // 2
+        return [] if large else found, {buffer for buffer in used if buffer in read}
+
+    def _arrange(self, chain: Chain) -> Arranged:
+        heights = chain.heights or tuple(one.height for one in self.tiled[chain.first : chain.end])
+        tiled = {number: self.cut(number, height) for number, height in enumerate(heights, chain.first)}
+        some = units(tiled, self.config)
+        if chain.rule is None:
+            order = [unit for several in some.values() for unit in several]
+            return Arranged(tuple(tiled.values()), tuple(order), {}, 0)
+        order, cycles = interleaved(some, tiled, self.config, chain.rule)
+        colours = by_engine(order, self.config, left=chain.rule.left)
+        return Arranged(tuple(tiled.values()), tuple(order), colours, cycles)
+
+    def _cut(self, number: int, height: int) -> Tiled:
+        """An operator with tiles of some height."""
+        one = self.tiled[number]
+        return one if height == one.height else replace(one, commands=tuple(one.at_height(height)), height=height)

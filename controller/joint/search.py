@@ -1,0 +1,201 @@
+"""Which operators run band by band together, with which tiles: chains that change while the model says that it pays.
+
+A network is cut where less lies between operators than before and after, so that what is large stays inside a part.
+Each part is tried as it is and interleaved by several rules, then with other tiles, then neighbours as one; pages that
+are fetched ahead come last. A trial is a run of the golden model of a few chains, with those around them where these
+matter, so that what the neighbours leave on chip counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from controller.choice import fits
+from controller.joint.chains import RULES, Chain, Chains, cut
+from controller.joint.program import Programs
+from controller.trial import shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+
+    from controller.choice import Tiled
+    from controller.layout import Buffer
+    from controller.plan.deadline import Deadline
+    from spec.config import Config
+
+#: Operators of the longest chain: all that are open at a time need a slot for each of their buffers.
+_LONGEST = 12
+#: Rules that are tried before a chain's tiles are.
+_AT_FIRST = 3
+#: Tiles for which the small model of the engines has so many times the cycles of the best are not tried.
+_HOPELESS = 1.1
+#: The part of the time after which only prefetches are tried.
+_BEFORE_PREFETCHES = 0.8
+
+
+class Search:
+    """Chains for operators that are cut into commands.
+
+    Parameters
+    ----------
+    tiled
+        The operators, in order.
+    buffers
+        All buffers of the network, in the order in which they lie in DRAM.
+    config
+        The machine.
+    deadline
+        When the best chains so far are taken.
+    say
+        Told what is being tried.
+    """
+
+    def __init__(
+        self, tiled: Sequence[Tiled], buffers: Sequence[Buffer], config: Config, deadline: Deadline,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        self.tiled, self.config, self.deadline, self.say = tiled, config, deadline, say
+        self.programs = Programs(tiled, buffers, config)
+        #: What was found for a chain of some shapes.
+        self._alike: dict[Hashable, Chain] = {}
+        #: Pages that are fetched before their time while chains are chosen: few, for they take room.
+        self.few = config.frames // 16
+
+    def run(self) -> Chains:
+        """The fastest chains that are found by the deadline."""
+        whole = self.deadline
+        self.deadline = whole.within(_BEFORE_PREFETCHES * whole.left)
+        parts: list[Chains] = []
+        for first, end in cut(self.tiled):
+            before = parts[-1][-1:] if parts else ()
+            self._tell(first, end, "")
+            parts.append(self._best(before, list(self._options(first, end)), ()))
+        self._merge(parts)
+        for at, part in enumerate(parts):
+            before = parts[at - 1][-1:] if at else ()
+            parts[at] = self._best(before, [part, *self._tuned(part)], ())
+        self._merge(parts)
+        self.deadline = whole
+        return self._fetched(tuple(chain for part in parts for chain in part))
+
+    def _options(self, first: int, end: int) -> Iterator[Chains]:
+        yield tuple(Chain(number, number + 1, pages=self.few) for number in range(first, end))
+        if end - first > 1:
+            yield from ((Chain(first, end, rule, pages=self.few),) for rule in RULES[:_AT_FIRST])
+
+    def _tuned(self, part: Chains) -> Iterator[Chains]:
+        """Chains of a part with other tiles, and by other rules for these, as they are best alone.
+
+        Those of the same shapes are tried once. Where operators of a part are apart, what was found for such is tried.
+        """
+        first, end = part[0].first, part[-1].end
+        if len(part) > 1 and (known := self._alike.get(self._shapes(first, end))):
+            yield (replace(known, first=first, end=end),)
+        for at, chain in enumerate(part):
+            if chain.rule is not None:
+                self._tell(chain.first, chain.end, "in other tiles")
+                shapes = self._shapes(chain.first, chain.end)
+                if shapes not in self._alike:
+                    self._alike[shapes] = self._descended(chain)
+                yield (*part[:at], replace(self._alike[shapes], first=chain.first, end=chain.end), *part[at + 1 :])
+
+    def _shapes(self, first: int, end: int) -> Hashable:
+        return tuple(shape(one.operator) for one in self.tiled[first:end])
+
+    def _descended(self, chain: Chain) -> Chain:
+        """A chain in other tiles and by other rules, one change after the other, as long as it takes fewer cycles."""
+        (best,) = self._best((), [(chain,), *((one,) for one in self._taller(chain))], ())
+        while not self.deadline.passed:
+            before = best
+            for number in range(chain.first, chain.end):
+                (best,) = self._best((), [(best,), *self._heights(best, number)], ())
+            (best,) = self._best((), [(best,), *((replace(best, rule=rule),) for rule in RULES)], ())
+            if best == before:
+                break
+        return best
+
+    def _taller(self, chain: Chain) -> Iterator[Chain]:
+        """A chain with all tiles about so many times as high, by the rules that are tried first."""
+        some = self.tiled[chain.first : chain.end]
+        for factor, rule in product((2, 4), RULES[:_AT_FIRST]):
+            heights = tuple(max(h for h in (*one.heights, one.height) if h <= factor * one.height) for one in some)
+            numbers = range(chain.first, chain.end)
+            if all(
+                fits(self.programs.cut(number, height).commands, self.config)
+                for number, height in zip(numbers, heights, strict=True)
+            ):
+                yield replace(chain, rule=rule, heights=heights)
+
+    def _heights(self, chain: Chain, number: int) -> Iterator[Chains]:
+        """A chain with other tiles of one operator, where the small model does not see that it takes much longer."""
+        heights = chain.heights or tuple(one.height for one in self.tiled[chain.first : chain.end])
+        at = number - chain.first
+        most = _HOPELESS * self.programs.arranged(chain).cycles
+        for height in self.tiled[number].heights:
+            one = replace(chain, heights=(*heights[:at], height, *heights[at + 1 :]))
+            if self.deadline.passed:
+                return
+            if height == heights[at] or not fits(self.programs.cut(number, height).commands, self.config):
+                continue
+            if self.programs.arranged(one).cycles <= most:
+                yield (one,)
+
+    def _merge(self, parts: list[Chains]) -> None:
+        """Make parts that are faster as one one, from the first on."""
+        at = 0
+        while at + 1 < len(parts) and not self.deadline.passed:
+            apart = parts[at] + parts[at + 1]
+            before = parts[at - 1][-1:] if at else ()
+            after = parts[at + 2][:1] if at + 2 < len(parts) else ()
+            options = [apart]
+            if apart[-1].end - apart[0].first <= _LONGEST:
+                self._tell(apart[0].first, apart[-1].end, "as one")
+                options += self._as_one(apart)
+            best = self._best(before, options, after)
+            if best is apart:
+                at += 1
+            else:
+                parts[at : at + 2] = [best]
+
+    def _as_one(self, apart: Chains) -> list[Chains]:
+        """Chains as a single one, of the tiles that each has, by their rules and those that are best most often."""
+        rules = dict.fromkeys([*(one.rule for one in apart if one.rule), *RULES[:2]])
+        heights = tuple(one.height for chain in apart for one in self.programs.arranged(chain).tiled)
+        return [(Chain(apart[0].first, apart[-1].end, rule, heights, self.few),) for rule in rules]
+
+    def _fetched(self, chains: Chains) -> Chains:
+        """Chains with more or fewer pages fetched ahead: all of them first, then each, the last first."""
+        levels = (0, self.few // 2, 2 * self.few)
+        chains = self._best((), [chains, *(tuple(replace(one, pages=n) for one in chains) for n in levels)], ())
+        for at in reversed(range(len(chains))):
+            self._tell(chains[at].first, chains[at].end, "with other prefetches")
+            for more in (True, False):
+                best = None
+                while best is not chains and not self.deadline.passed:
+                    chains = best or chains
+                    pages = chains[at].pages
+                    pages = min(2 * pages or 4, self.config.frames) if more else pages // 2
+                    best = self._best((), [chains, _with_pages(chains, at, pages)], ())
+        return chains
+
+    def _best(self, before: Chains, options: Iterable[Chains], after: Chains) -> Chains:
+        """The fastest between some others; the first of those that time allows to try."""
+        best, least = None, 0
+        for one in options:
+            if best is not None and self.deadline.passed:
+                break
+            cycles = 0 if self.deadline.passed else self.programs.cycles(before + one + after)
+            if best is None or cycles < least:
+                best, least = one, cycles
+        assert best is not None
+        return best
+
+    def _tell(self, first: int, end: int, how: str) -> None:
+        names = f"{self.tiled[first].operator.name} to {self.tiled[end - 1].operator.name}"
+        self.say(f"{names} {how}; {len(self.programs.known)} trials")
+
+
+def _with_pages(chains: Chains, at: int, pages: int) -> Chains:
+    return (*chains[:at], replace(chains[at], pages=pages), *chains[at + 1 :])
