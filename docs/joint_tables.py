@@ -32,7 +32,7 @@ def table() -> Table:
         found.append([
             row["network"], f"{cycles['none']:,}", f"`{best}` {cycles[best]:,}", f"{joint:,}",
             f"{cycles['none'] / joint:.2f}x", f"{100 * (1 - ratios[-1]):.1f} %", f"{row['bound']:,}",
-            f"`{row['bound_by']}`", f"{100 * (joint / row['bound'] - 1):.0f} %",
+            f"`{row['bound_by']}`" if "bound_by" in row else "", f"{100 * (joint / row['bound'] - 1):.0f} %",
             f"{sum(together)} of {row['operators']} in {len(together)}", row["seconds"],
         ])  # fmt: skip
     mean = f"{100 * (1 - geometric_mean(ratios)):.1f} %"
@@ -40,10 +40,10 @@ def table() -> Table:
 
 
 def without() -> Table:
-    """Every network's plan, and what it takes without one of its means."""
+    """The plans of networks, and what they take without one of their means."""
     head = ["network", "`joint`", *(f"without {name}" for name in _MEANS)]
     found: list[list[object]] = []
-    for row in rows(FILE):
+    for row in (one for one in rows(FILE) if "without" in one):
         joint = row["cycles"][_OWN]
         lost = [f"{row['without'][name]:,} (+{100 * (row['without'][name] / joint - 1):.1f} %)" for name in _MEANS]
         found.append([row["network"], f"{joint:,}", *lost])
@@ -54,7 +54,7 @@ def spans() -> Table:
     """Chain by chain, how long the first network's plan takes, and how busy the parts of the machine are meanwhile."""
     head = ["operators", "cycles", "bus busy", "array busy", "post-processing busy", "the busiest"]
     found: list[list[object]] = []
-    for one in rows(FILE)[0]["spans"]:
+    for one in rows(FILE)[0].get("spans", ()):
         busy = [one[part] for part in ("bus", "array", "post")]
         share = f"{100 * max(busy) / one['cycles']:.0f} %" if one["cycles"] else ""
         found.append([f"{one['first']} to {one['end'] - 1}", *(f"{n:,}" for n in (one["cycles"], *busy)), share])

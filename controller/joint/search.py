@@ -9,7 +9,6 @@ matter, so that what the neighbours leave on chip counts.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
 from typing import TYPE_CHECKING
 
 from controller.choice import fits
@@ -58,8 +57,7 @@ class Search:
     ) -> None:  # fmt: skip
         self.tiled, self.config, self.deadline, self.say = tiled, config, deadline, say
         self.programs = Programs(tiled, buffers, config)
-        #: What was found for a chain of some shapes.
-        self._alike: dict[Hashable, Chain] = {}
+        self._tuned_alike: dict[Hashable, Chain] = {}
         #: Pages that are fetched before their time while chains are chosen: few, for they take room.
         self.few = config.frames // 16
 
@@ -88,25 +86,20 @@ class Search:
     def _tuned(self, part: Chains) -> Iterator[Chains]:
         """Chains of a part with other tiles, and by other rules for these, as they are best alone.
 
-        Those of the same shapes are tried once. Where operators of a part are apart, what was found for such is tried.
+        Those of the same shapes are tried once.
         """
-        first, end = part[0].first, part[-1].end
-        if len(part) > 1 and (known := self._alike.get(self._shapes(first, end))):
-            yield (replace(known, first=first, end=end),)
         for at, chain in enumerate(part):
             if chain.rule is not None:
                 self._tell(chain.first, chain.end, "in other tiles")
-                shapes = self._shapes(chain.first, chain.end)
-                if shapes not in self._alike:
-                    self._alike[shapes] = self._descended(chain)
-                yield (*part[:at], replace(self._alike[shapes], first=chain.first, end=chain.end), *part[at + 1 :])
-
-    def _shapes(self, first: int, end: int) -> Hashable:
-        return tuple(shape(one.operator) for one in self.tiled[first:end])
+                alike = tuple(shape(one.operator) for one in self.tiled[chain.first : chain.end])
+                if alike not in self._tuned_alike:
+                    self._tuned_alike[alike] = self._descended(chain)
+                tuned = replace(self._tuned_alike[alike], first=chain.first, end=chain.end)
+                yield (*part[:at], tuned, *part[at + 1 :])
 
     def _descended(self, chain: Chain) -> Chain:
         """A chain in other tiles and by other rules, one change after the other, as long as it takes fewer cycles."""
-        (best,) = self._best((), [(chain,), *((one,) for one in self._taller(chain))], ())
+        best = chain
         while not self.deadline.passed:
             before = best
             for number in range(chain.first, chain.end):
@@ -115,18 +108,6 @@ class Search:
             if best == before:
                 break
         return best
-
-    def _taller(self, chain: Chain) -> Iterator[Chain]:
-        """A chain with all tiles about so many times as high, by the rules that are tried first."""
-        some = self.tiled[chain.first : chain.end]
-        for factor, rule in product((2, 4), RULES[:_AT_FIRST]):
-            heights = tuple(max(h for h in (*one.heights, one.height) if h <= factor * one.height) for one in some)
-            numbers = range(chain.first, chain.end)
-            if all(
-                fits(self.programs.cut(number, height).commands, self.config)
-                for number, height in zip(numbers, heights, strict=True)
-            ):
-                yield replace(chain, rule=rule, heights=heights)
 
     def _heights(self, chain: Chain, number: int) -> Iterator[Chains]:
         """A chain with other tiles of one operator, where the small model does not see that it takes much longer."""
