@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
+from hw.multiple import multiple
 
 __all__ = ["Stream"]
 
@@ -86,12 +87,12 @@ class Stream(wiring.Component):
         kept = {name: Signal.like(new[name], name=name) for name in (*self.order, "height", "width")}
         steps = {
             "out_width": new.stride_w,
-            "out_height": _product(new.row_stride, new.stride_h, width),
+            "out_height": multiple(new.row_stride, new.stride_h, width),
             "kernel_w": new.dilation_w,
-            "kernel_h": _product(new.row_stride, new.dilation_h, width),
+            "kernel_h": multiple(new.row_stride, new.dilation_h, width),
             "blocks": new.block_stride[:width],
         }
-        origin = new.base + _product(new.row_stride, new.y, width) + new.x
+        origin = new.base + multiple(new.row_stride, new.y, width) + new.x
         with m.If(self.load):
             m.d.sync += [signal.eq(new[name]) for name, signal in kept.items()]
             m.d.sync += self.pad.eq(new.pad)
@@ -160,16 +161,6 @@ class Stream(wiring.Component):
             for index, place_of_level in enumerate(bases):
                 with m.If(wrap | _any(happens for happens, inside in reach if index < inside)):
                     m.d.sync += place_of_level.eq(moved)
-
-
-def _product(stride, factor, width):
-    """The low bits of ``stride`` times ``factor``, as a tree of additions; a sign bit weighs negatively."""
-    terms = [Mux(bit, stride << shift, 0)[:width] for shift, bit in enumerate(factor)]
-    if factor.shape().signed:
-        terms[-1] = (-terms[-1])[:width]
-    while len(terms) > 1:
-        terms = [sum(terms[at : at + 2])[:width] for at in range(0, len(terms), 2)]
-    return terms[0]
 
 
 def _any(values):

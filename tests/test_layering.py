@@ -39,6 +39,7 @@ ONLY_HW = {
     "conversion": "numpy rounds; sim.requantize uses it, and the bench of float32 compares",
     "product": "numpy rounds; sim.requantize uses it, and the bench of float32 compares",
     "fused": "a function of sim.requantize; the bench of its own compares it with exact integers",
+    "multiple": "a function that numpy has; the benches of stream and average run it",
     "windows": "an order of cycles, of which the model has the sum; the bench of post-processing runs it",
     "walker": "a strided range is a slice of numpy; the benches of the engines run it",
     "pagebuffer": "a page on its way is bytes to the model; the benches of loader and storer run it",
