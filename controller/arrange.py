@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from controller.addition import residual_of
+from controller.averages import average_table
 from controller.graph import (
     Addition,
     Concatenation,
@@ -18,16 +19,16 @@ from controller.graph import (
     Pool,
     Requantize,
     Rescale,
+    SequentialAverage,
     Tensor,
     sources,
 )
 from controller.layout import Buffer, View, full_blocks
 from controller.operators import Operator
+from controller.values import quantization_of
 from spec.isa import Mode, TensorClass
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from spec.config import Config
 
 
@@ -167,14 +168,12 @@ class _Arranger:
         )  # fmt: skip
 
     def _pool(self, node: Pool) -> Operator:
-        forms, which = node.requantizes, node.which
-        if node.sequential is not None:
-            forms, which = _nearest_average(node, node.sequential.divisors)
+        forms = tuple(_averaging(node, form) if isinstance(form, SequentialAverage) else form for form in node.forms)
         return Operator(
             node.name, Mode.MAX if node.kind == "max" else Mode.SUM, self._view(node.source), self._view(node.result),
             node.kernel, node.strides, node.dilations, node.pads[:2],
             -128 if node.kind == "max" else node.source.zero, forms,
-            which=which if len(forms) > 1 else None, exact=node.sequential is None,
+            which=node.which if len(forms) > 1 else None,
         )  # fmt: skip
 
     def _add(self, node: Addition) -> None:
@@ -211,22 +210,17 @@ class _Arranger:
 
 def _lanewise(name: str, tensor: Tensor, source: View, result: View, form: Requantize | None) -> Operator:
     """Each integer on its own: requantized, or as it is."""
-    if form is None:
-        channels = source.channels
-        form = Requantize(np.zeros(channels, np.int32), np.ones(channels, np.float32), 0, -128, 127)
+    form = form or _unchanged(source.channels)
     return Operator(name, Mode.SUM, source, result, (1, 1), (1, 1), (1, 1), (0, 0), tensor.zero, (form,))
 
 
-def _nearest_average(
-    node: Pool, divisors: NDArray[np.int64]
-) -> tuple[tuple[Requantize, ...], NDArray[np.int64]]:
-    """Averages of the integer sum: within one step where the network's result depends on the order of its sums."""
-    kinds, which = np.unique(divisors, return_inverse=True)
-    channels, taps = node.source.shape[1], node.kernel[0] * node.kernel[1]
-    bias = np.full(channels, -taps * node.source.zero, np.int32)
-    scales = [np.float32(node.source.scale) / (np.float32(node.result.scale) * np.float32(kind)) for kind in kinds]
-    forms = tuple(
-        Requantize(bias, np.full(channels, scale, np.float32), node.result.zero, -128, 127) for scale in scales
-    )
-    return forms, which.reshape(divisors.shape)
+def _averaging(node: Pool, form: SequentialAverage) -> Requantize:
+    """What passes an average unchanged, with the table that makes it."""
+    after = quantization_of(node.result)
+    table = average_table(node.source.scale, form.divisor, (after.scale, after.zero), after.low, after.high)
+    return replace(_unchanged(node.source.shape[1]), average=table)
 
+
+def _unchanged(channels: int) -> Requantize:
+    """Each integer as it is."""
+    return Requantize(np.zeros(channels, np.int32), np.ones(channels, np.float32), 0, -128, 127)

@@ -142,7 +142,7 @@ class _Checker:
 
     def _compute(self, fields: Fields) -> None:
         roles = [Role.INPUT]
-        if fields["mode"] in {Mode.ARRAY, Mode.DEPTHWISE}:
+        if fields["mode"] in {Mode.ARRAY, Mode.DEPTHWISE, Mode.AVERAGE}:
             roles.append(Role.WEIGHTS)
         if fields["last"]:
             roles += [Role.CONSTANTS, *([Role.RESIDUAL] if fields["residual"] else []), Role.OUTPUT]

@@ -1,4 +1,4 @@
-"""An operator's constants: for each form the biases and scales of all blocks, then the forms' tables."""
+"""An operator's constants: for each form the biases and scales of all blocks, then the forms' tables of either kind."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from controller.layout import Buffer, Bytes
     from controller.operators import Operator
 
-_ENTRIES = 256
-
 
 class Constants:
     """Where an operator's constants lie.
@@ -30,26 +28,29 @@ class Constants:
     def __init__(self, operator: Operator, rows: int) -> None:
         self.operator, self.rows = operator, rows
         self._blocks = len(operator.result.lanes)
-        self._looked_up = [index for index, form in enumerate(operator.forms) if form.table is not None]
-
-    @property
-    def words(self) -> int:
-        """Words of all of them."""
-        biases = len(self.operator.forms) * self._blocks * CONSTANTS_WORDS
-        return biases + len(self._looked_up) * _ENTRIES // self.rows
+        #: For each table its words, where it begins, and whose it is.
+        self._tables: dict[tuple[Role, int], tuple[Bytes, int]] = {}
+        place = len(operator.forms) * self._blocks * CONSTANTS_WORDS
+        for index, form in enumerate(operator.forms):
+            for role, table in ((Role.TABLE, form.table), (Role.WEIGHTS, form.average)):
+                if table is not None:
+                    words = table.view(np.int8).reshape(-1, rows)
+                    self._tables[role, index] = words, place
+                    place += len(words)
+        #: Words of all of them.
+        self.words = place
 
     def contents(self) -> Bytes:
         """The words, (words, rows)."""
         forms, lanes = self.operator.forms, self.operator.result.lanes
         biases = [pack_constants(form.bias, form.scale, lanes, self.rows) for form in forms]
-        tables = [form.table.reshape(-1, self.rows) for form in forms if form.table is not None]
-        return np.concatenate([*biases, *tables])
+        return np.concatenate([*biases, *(words for words, _ in self._tables.values())])
 
     def operands(self, buffer: Buffer, base: int, form: int, block: int) -> dict[Role, Range]:
         """What a command of a form and a block names of them, where they begin at word `base` of a buffer."""
         found = {Role.CONSTANTS: Range(buffer, base + (form * self._blocks + block) * CONSTANTS_WORDS, CONSTANTS_WORDS)}
-        if self.operator.forms[form].table is not None:
-            tables = base + len(self.operator.forms) * self._blocks * CONSTANTS_WORDS
-            words = _ENTRIES // self.rows
-            found[Role.TABLE] = Range(buffer, tables + self._looked_up.index(form) * words, words)
+        for role in (Role.TABLE, Role.WEIGHTS):
+            if (role, form) in self._tables:
+                words, place = self._tables[role, form]
+                found[role] = Range(buffer, base + place, len(words))
         return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.graph import Addition, Concatenation, Node, Pool
+from controller.graph import Addition, Concatenation, Node, Pool, SequentialAverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,10 @@ def check_factors(source: Source, where: SourceNode, node: Node) -> None:
 def _factors(node: Node) -> Iterator[NDArray[np.float32]]:
     if isinstance(node, Addition):
         yield np.array([node.first_ratio, node.second_ratio], np.float32)
-    elif isinstance(node, Pool | Concatenation):
+    elif isinstance(node, Pool):
+        ratio = np.array([node.source.scale / node.result.scale], np.float32)
+        yield from (ratio if isinstance(form, SequentialAverage) else form.scale for form in node.forms)
+    elif isinstance(node, Concatenation):
         yield from (form.scale for form in node.requantizes if form is not None)
     else:
         yield node.requantize.scale

@@ -54,7 +54,8 @@ class Requantize:
 
     `bias` (int32) and `scale` (float32) have one entry for each output channel. `sum` is of stored integers, so
     the input's zero point is folded into `bias`. With a `table`, 256 stored integers, the result is the entry of
-    that byte: those of 0 to 127 come first, then those of -128 to -1.
+    that byte: those of 0 to 127 come first, then those of -128 to -1. With an `average` the
+    sum is a window's byte, of the table that mode AVERAGE has as its WEIGHTS; no network has that, only its operators.
     """
 
     bias: NDArray[np.int32]
@@ -63,6 +64,7 @@ class Requantize:
     low: int
     high: int
     table: NDArray[np.int8] | None = None
+    average: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +105,16 @@ class SequentialAverage:
     It is needed only where some window's mean lies on the border between two results.
     """
 
-    divisors: NDArray[np.int64]
+    divisor: int
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """The maximum or the sum of each channel's window, requantized.
+    """The maximum, the requantized sum, or the average of each channel's window.
 
     `pads` are filled with -128 for a maximum and with the stored zero point for an average; with ONNX's ceil mode
-    they reach as far as the last window. An output position (row, column) uses `requantizes[which[row, column]]`:
-    an average that does not count padding has a scale for each number of valid taps. Exactly one of
-    `requantizes` and `sequential` is given.
+    they reach as far as the last window. An output position (row, column) uses `forms[which[row, column]]`: an average
+    that does not count padding has one for each number of valid taps.
     """
 
     name: str
@@ -124,9 +125,8 @@ class Pool:
     strides: Pair
     pads: Shape
     dilations: Pair
-    requantizes: tuple[Requantize, ...]
+    forms: tuple[Requantize | SequentialAverage, ...]
     which: NDArray[np.int64]
-    sequential: SequentialAverage | None = None
 
 
 @dataclass(frozen=True)

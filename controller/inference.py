@@ -50,7 +50,7 @@ class Inference:
     classes
         For a classifier, by engine: the class of each image of the batch; None for other networks.
     wrong
-        How the outputs differ from what they must be, where every operator is exact.
+        How the outputs differ from what they must be.
     """
 
     golden: Trace | None
@@ -92,8 +92,8 @@ def infer(
     """Run inferences: on the golden model, if asked for, then on the RTL, if there is a runner.
 
     Each engine runs them one after the other without a reset, so that a policy that learns is cold in the first only.
-    The outputs are compared with the integers of the graph and with onnxruntime; that is a check only where every
-    operator is exact, and where onnxruntime is on this processor.
+    The outputs are compared with the integers of the graph and with onnxruntime; that is a
+    check only where onnxruntime is exact on this processor.
     With ``lives`` the golden model's first trace has them.
     """
     first: list[Trace | None] = [None] * len(inputs)
@@ -109,32 +109,24 @@ def infer(
         with display.watch(cycles) as progress:
             second = [*run_rtl(compiled, inputs, runner, policy=policy, progress=progress, short=short)]
     display.say("onnxruntime")
-    exact = not inexact(compiled)
     return [
-        _checked(compiled.graph, one, reference, golden, rtl, exact=exact)
+        _checked(compiled.graph, one, reference, golden, rtl)
         for one, golden, rtl in zip(inputs, first, second, strict=True)
     ]
 
 
-def inexact(compiled: Compiled) -> list[dict[str, Any]]:
-    """Operators that the machine may round to a neighbour: averages on a border."""
-    return [{"operator": one.operator.name} for one in compiled.tiled if not one.operator.exact]
-
-
 def _checked(
-    graph: Graph, inputs: Floats, reference: Reference, golden: Trace | None, rtl: Trace | None, *, exact: bool
+    graph: Graph, inputs: Floats, reference: Reference, golden: Trace | None, rtl: Trace | None
 ) -> Inference:
     ran = golden or rtl
     assert ran is not None
     found = reference.run(inputs).values()
     theirs = {port.name: array.reshape(port.shape) for port, array in zip(graph.outputs, found, strict=True)}
     agreed = agreement(theirs, ran.outputs)
-    wrong: list[Difference | None] = []
-    if exact:
-        expected = expected_outputs(graph, inputs)
-        wrong.append(first_output_difference(expected, ran.outputs, "outputs of the graph's integers and the machine"))
-        if agreed.differing and not saturates():
-            wrong.append(first_output_difference(theirs, ran.outputs, "outputs of onnxruntime and the machine"))
+    expected = expected_outputs(graph, inputs)
+    wrong = [first_output_difference(expected, ran.outputs, "outputs of the graph's integers and the machine")]
+    if agreed.differing and not saturates():
+        wrong.append(first_output_difference(theirs, ran.outputs, "outputs of onnxruntime and the machine"))
     engines = {"onnxruntime": theirs}
     engines |= {name: trace.outputs for name, trace in (("golden", golden), ("rtl", rtl)) if trace}
     classes = {name: _classes(graph, outputs) for name, outputs in engines.items()} if _classifies(graph) else None

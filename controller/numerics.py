@@ -158,8 +158,9 @@ def average_results(
 
 
 def averaged(
-    total: Floats, divisor: int | Integers, result: tuple[float, int], low: int, high: int
+    total: Floats, divisor: int, result: tuple[float, int], low: int, high: int
 ) -> Integers:
     """The end of QLinearAveragePool: divide by the count, by the scale, add the zero point, round, clamp."""
-    mean = total / np.asarray(divisor, np.float32)
-    return np.clip(np.rint(mean / np.float32(result[0]) + np.float32(result[1])), low, high).astype(np.int64)
+    mean = total / np.float32(divisor)
+    rounded: Floats = np.clip(np.rint(mean / np.float32(result[0]) + np.float32(result[1])), low, high)
+    return rounded.astype(np.int64)

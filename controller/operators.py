@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spec.isa import Mode
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from controller.graph import Pair, Requantize
     from controller.layout import View
-    from spec.isa import Mode
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,6 @@ class Operator:
         The second operand, if any.
     macs
         Multiplications by a weight that the network asks for.
-    exact
-        Whether it gives the network's integers for every input.
     """
 
     name: str
@@ -77,12 +76,15 @@ class Operator:
     groups: int = 1
     residual: Residual | None = None
     macs: int = 0
-    exact: bool = True
 
     @property
     def looks_up(self) -> bool:
         """Whether any of its forms has a table."""
         return any(form.table is not None for form in self.forms)
+
+    def mode_of(self, form: int) -> Mode:
+        """The mode of the commands of a form."""
+        return self.mode if self.forms[form].average is None else Mode.AVERAGE
 
     @property
     def views(self) -> tuple[View, ...]:

@@ -65,14 +65,13 @@ def average_pool(names: Names, node: SourceNode) -> Unfinished:
     def build(result: Tensor, _low: float, _high: float) -> Pool:
         kinds = sorted(set(divisors.reshape(-1).tolist()))
         taps = prod(window.kernel)
-        found = [_average(source, result, taps, kind, np.unique(counts[divisors == kind])) for kind in kinds]
-        forms = tuple(form for form in found if form is not None)
-        exact = len(forms) == len(kinds)
+        forms = tuple(
+            _average(source, result, taps, kind, np.unique(counts[divisors == kind])) or SequentialAverage(kind)
+            for kind in kinds
+        )
         return Pool(
             node.name, "average", source, result, window.kernel, window.strides, window.pads, window.dilations,
-            forms if exact else (),
-            np.searchsorted(kinds, divisors) if exact else np.zeros_like(divisors),
-            None if exact else SequentialAverage(divisors),
+            forms, np.searchsorted(kinds, divisors),
         )  # fmt: skip
 
     return Unfinished(node, (*source.shape[:2], *window.size), here.rank, build)

@@ -136,25 +136,26 @@ def _pool(node: Pool, source: Stored) -> Stored:
     pad = -128 if node.kind == "max" else node.source.zero
     size = (node.result.shape[2], node.result.shape[3])
     taps = windows(source, pad, node.kernel, node.strides, node.pads, node.dilations, size)
-    if node.sequential is not None:
-        return _sequential_average(node.source, node.result, node.sequential, taps)
     flat = taps.reshape(*source.shape[:2], -1, *size)
     reduced = flat.max(axis=2) if node.kind == "max" else flat.sum(axis=2, dtype=np.int64)
     result = np.empty(node.result.shape, np.int8)
-    for index, form in enumerate(node.requantizes):
+    for index, form in enumerate(node.forms):
         places = node.which == index
-        result[:, :, places] = _requantized(reduced, form)[:, :, places]
+        if isinstance(form, SequentialAverage):
+            result[:, :, places] = _sequential_average(node.source, node.result, form, taps[..., places])
+        else:
+            result[:, :, places] = _requantized(reduced, form)[:, :, places]
     return result
 
 
 def _sequential_average(source: Tensor, result: Tensor, average: SequentialAverage, taps: Stored) -> Stored:
     real = numerics.dequantize(taps, source.scale, source.zero)
-    total = np.zeros(result.shape, np.float32)
+    total = np.zeros((*result.shape[:2], taps.shape[4]), np.float32)
     for row in range(taps.shape[2]):
         for column in range(taps.shape[3]):
             total = total + real[:, :, row, column]
     after = quantization_of(result)
-    integers = numerics.averaged(total, average.divisors, (after.scale, after.zero), after.low, after.high)
+    integers = numerics.averaged(total, average.divisor, (after.scale, after.zero), after.low, after.high)
     return (integers - result.offset).astype(np.int8)
 
 

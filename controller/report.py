@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, infinite_scratchpad, memory_cycles, no_management_cycles
 from controller.chrome import chrome_trace
-from controller.inference import inexact
 from controller.occupancy_picture import occupancy_picture
 from controller.run import Agreement
 from controller.traffic import traffic
@@ -93,7 +92,6 @@ class Result:
             "match": self._match(self.inferences),
             "reference": {"engine": "onnxruntime", **asdict(reference)},
             "inferences": [self._inference(index) for index in range(len(self.inferences))],
-            "inexact": inexact(compiled),
             "bounds": {
                 "compute_cycles": compute_cycles(compiled),
                 "memory_cycles": memory_cycles(compiled),

@@ -41,7 +41,7 @@ def tile(operator: Operator, index: int, trials: Trials, constants: Buffer, base
     try:
         return tile_window(operator, index, trials, constants, base)
     except DoesNotFitError:
-        if operator.mode is Mode.MAX or len(operator.forms) > 1:
+        if operator.mode is Mode.MAX or len(operator.forms) > 1 or operator.mode_of(0) is Mode.AVERAGE:
             raise
         ones = np.ones((operator.source.channels, 1, *operator.kernel), np.int8)
         weights = operator.weights if operator.weights is not None else ones

@@ -63,8 +63,9 @@ class Trials:
 def shape(operator: Operator) -> Hashable:
     """What times depend on: everything of an operator but its name and its numbers."""
     return (
-        operator.mode, operator.kernel, operator.strides, operator.dilations, operator.pads, operator.groups,
-        len(operator.forms), None if operator.which is None else operator.which.tobytes(),
+        operator.kernel, operator.strides, operator.dilations, operator.pads, operator.groups,
+        tuple(operator.mode_of(form) for form in range(len(operator.forms))),
+        None if operator.which is None else operator.which.tobytes(),
         tuple(_extent(view) for view in operator.views), len({id(view.buffer) for view in operator.views}),
     )  # fmt: skip
 

@@ -11,8 +11,8 @@ from controller.cost import post_cycles
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, tiles
 from controller.layout import Buffer, Bytes, pack_taps
-from spec.isa import LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role, TensorClass
-from spec.timing import lookup_words, region, slot_cycles
+from spec.isa import LINE, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role, TensorClass
+from spec.timing import AVERAGE_TURN, border_words, lookup_words, region, slot_cycles
 
 if TYPE_CHECKING:
     from controller.operators import Operator
@@ -64,12 +64,15 @@ class WindowTiler:
     def cycles(self, tile: Tile) -> int:
         """Cycles of the command of a tile, of any block."""
         operator, size = self.operator, self._region(tile)
-        slots, cycles = tile.pixels * self.taps, 1
-        if size is not None and self.lines(tile):
+        slots, cycles, turn = tile.pixels * self.taps, 1, 0
+        words = {Mode.DEPTHWISE: self.taps, Mode.AVERAGE: LINE * border_words(self.config)}
+        if operator.mode_of(tile.form) is Mode.AVERAGE:
+            cycles, turn = self.config.rows, AVERAGE_TURN
+        elif size is not None and self.lines(tile):
             slots, cycles = size[0] * size[1], self._slot_cycles()
         return post_cycles(
-            slots, slot_cycles=cycles, addends=tile.pixels * (operator.residual is not None),
-            tap_words=self.taps if operator.mode is Mode.DEPTHWISE else 0,
+            slots, slot_cycles=cycles, addends=tile.pixels * (turn + (operator.residual is not None)),
+            tap_words=words.get(operator.mode_of(tile.form), 0),
             table_words=lookup_words(self.config) if operator.looks_up else 0,
         )  # fmt: skip
 
@@ -77,7 +80,8 @@ class WindowTiler:
         """Rows and columns of inputs that the line buffer would take for a tile, if it can."""
         kernel, strides = self.operator.kernel, self.operator.strides
         rows, columns = region(tile.height, kernel[0], strides[0]), region(tile.width, kernel[1], strides[1])
-        holds = self.small and rows <= LINE_ROWS and 2 <= columns <= self.config.line_columns
+        holds = self.small and self.operator.mode_of(tile.form) is not Mode.AVERAGE
+        holds = holds and rows <= LINE_ROWS and 2 <= columns <= self.config.line_columns
         return (rows, columns) if holds else None
 
     def _slot_cycles(self) -> int:
@@ -103,7 +107,7 @@ class WindowTiler:
         (low, high), y = vertical.reach(tile.rows)
         (left, right), x = horizontal.reach(tile.columns)
         return Command(
-            self.index, operator.mode, True, True, tile.height, tile.width, y, x,
+            self.index, operator.mode_of(tile.form), True, True, tile.height, tile.width, y, x,
             kernel_fields(vertical, horizontal, tile, 1, operator.pad),
             {
                 "height": high - low, "width": right - left, "row_stride": operator.source.row_stride,

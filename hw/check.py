@@ -80,7 +80,7 @@ class Check(wiring.Component):
         ranges = {role: self.operands[role] for role in Role}
 
         # Which operands there are.
-        weighted = (compute.mode == Mode.ARRAY) | (compute.mode == Mode.DEPTHWISE)
+        weighted = (compute.mode == Mode.ARRAY) | (compute.mode == Mode.DEPTHWISE) | (compute.mode == Mode.AVERAGE)
         m.d.comb += [
             self.roles[Role.INPUT].eq(1),
             self.roles[Role.WEIGHTS].eq(weighted),
@@ -129,19 +129,25 @@ class Check(wiring.Component):
         ]
         weights, constants = ranges[Role.WEIGHTS], ranges[Role.CONSTANTS]
         array, depthwise = compute.mode == Mode.ARRAY, compute.mode == Mode.DEPTHWISE
+        average = compute.mode == Mode.AVERAGE
         tiled = (weights.run[: exact_log2(c.rows)] == 0) & (weights.count == 1)
         tapped = (weights.run == self.taps) & (self.taps <= c.window_taps) & (weights.count == 1)
+        k = Commands(c)
+        bordered = (weights.run[: exact_log2(k.border_words)] == 0) & (weights.run <= k.average_words)
+        bordered &= weights.count == 1
         # A bias and a scale of four bytes each for every column; a byte for every value of a byte.
         biases, entries = 8 * c.cols // c.rows, 256 // c.rows
         table = ranges[Role.TABLE]
         rules = [
+            compute.mode <= max(Mode),
             self.pixels.any(),
             self.taps.any(),
             kernel.blocks.any(),
             *(~self.roles[r] | (ranges[r].run.any() & ranges[r].count.any()) for r in Role),
             Mux(array, (self.pixels <= c.half_rows) & tiled, compute.last & (kernel.blocks == 1)),
             ~depthwise | tapped,
-            ~compute.lines | (lined & ~array),
+            ~average | bordered,
+            ~compute.lines | (lined & ~array & ~average),
             ~compute.last | ((constants.run == biases) & (constants.count == 1)),
             ~self.roles[Role.TABLE] | ((table.run == entries) & (table.count == 1)),
         ]

@@ -9,7 +9,7 @@ from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
 from hw.layout import layout
-from spec.isa import BOUNDS, CLAMP, KERNEL, LINE_ROWS, SCALE, Queue
+from spec.isa import BOUNDS, CLAMP, KERNEL, LINE, LINE_ROWS, SCALE, Queue
 
 if TYPE_CHECKING:
     from spec.config import Config
@@ -63,6 +63,9 @@ class Commands:
             "height": unsigned(ceil_log2(LINE_ROWS + 1)),
             "width": unsigned(ceil_log2(c.line_columns + 1)),
         })
+        #: Words of a line of borders, and of all of them.
+        self.border_words = 4 * LINE // c.rows
+        self.average_words = LINE * self.border_words
         self.read = data.StructLayout({"address": unsigned(32)})
         self.place = data.StructLayout({"frame": self.frame})
         self.weights = data.StructLayout({"base": address, "tiles": unsigned(20), "serial": unsigned(1)})
@@ -73,7 +76,7 @@ class Commands:
             "serial": unsigned(1),
         })
         self.post = data.StructLayout({
-            "mode": unsigned(2),
+            "mode": unsigned(3),
             "half": unsigned(1),
             "residual": unsigned(1),
             "lines": unsigned(1),
@@ -82,7 +85,7 @@ class Commands:
             "lookup": unsigned(1),
             "table": address,
             "weights": address,
-            "taps": unsigned(ceil_log2(c.window_taps + 1)),
+            "taps": unsigned(ceil_log2(max(c.window_taps, self.average_words) + 1)),
             "window": self.window,
             "addend": self.run,
             "output": self.run,

@@ -39,7 +39,7 @@ class Depthwise(wiring.Component):
 
     Members
     -------
-    mode : In(2)
+    mode : In(3)
         See spec.isa.Mode: DEPTHWISE, SUM or MAX. With the next three it holds while words are on the way.
     lines : In(1)
         Words are those of a region.
@@ -66,7 +66,7 @@ class Depthwise(wiring.Component):
         k = Commands(config)
         self.config = config
         super().__init__({
-            "mode": In(2),
+            "mode": In(3),
             "lines": In(1),
             "kernel_h": In(range(LINE_KERNEL + 1)),
             "kernel_w": In(range(LINE_KERNEL + 1)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Array, Cat, Module, Mux, Signal
+from amaranth import Array, Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -30,7 +30,7 @@ class Dispatch(wiring.Component):
     -------
     begin : In(1)
         A COMPUTE: nothing is gathered yet.
-    compute, kernel, bounds, scale, clamp, operands, windows, taps, region : In
+    compute, kernel, bounds, scale, clamp, operands, windows, region : In
         The instruction, the registers, and what Check says of them; must hold from ``begin`` to ``done``.
     role : In(3)
         The operand that is settled.
@@ -70,7 +70,6 @@ class Dispatch(wiring.Component):
             **{w.name.lower(): In(layout(w)) for w in (COMPUTE, KERNEL, BOUNDS, SCALE, CLAMP)},
             "operands": In(layout(OPERAND)).array(len(Role)),
             "windows": In(k.page_bits).array(len(Role)),
-            "taps": In(16),
             "region": In(k.region),
             "role": In(range(len(Role))),
             "user": Out(USER),
@@ -239,10 +238,11 @@ class Dispatch(wiring.Component):
             post.lookup.eq(compute.table),
             post.table.eq(base[Role.TABLE]),
             post.weights.eq(base[Role.WEIGHTS]),
-            post.taps.eq(Mux(compute.mode == Mode.DEPTHWISE, self.taps, 0)),
             *(post.scale[f.name].eq(self.scale[f.name]) for f in SCALE.fields if f.name != "opcode"),
             *(post.clamp[f.name].eq(self.clamp[f.name]) for f in CLAMP.fields if f.name != "opcode"),
         ]
+        with m.If((compute.mode == Mode.DEPTHWISE) | (compute.mode == Mode.AVERAGE)):
+            m.d.comb += post.taps.eq(self.operands[Role.WEIGHTS].run)
         for run, role in ((post.addend, Role.RESIDUAL), (post.output, Role.OUTPUT)):
             m.d.comb += run.base.eq(base[role])
             m.d.comb += [run[name].eq(self.operands[role][name]) for name in ("run", "stride", "count")]

@@ -121,7 +121,6 @@ class FrontEnd(wiring.Component):
             decode.program_address.eq(self.program_address),
             check.binding.eq(allocator.binding),
             *(getattr(dispatch, name).eq(getattr(decode, name)) for name in ("bounds", "scale", "clamp")),
-            dispatch.taps.eq(check.taps),
             dispatch.region.eq(check.region),
             operands.compute.eq(decode.compute),
             operands.store.eq(decode.store),

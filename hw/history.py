@@ -15,7 +15,7 @@ from spec.policy import HISTORY, PHASES, SALTS, SIGNATURE_BITS
 
 __all__ = ["SHAPE", "History"]
 
-#: Bits of a COMPUTE that tell operators apart: mode, kernel height, row stride.
+#: Bits of a COMPUTE that tell operators apart: the mode's lowest, kernel height, row stride.
 SHAPE = data.StructLayout({"mode": unsigned(2), "kernel_h": unsigned(4), "stride_h": unsigned(4)})
 _INDEX = exact_log2(HISTORY)
 _TURN = 5

@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accumulator import DrainPort
+from hw.average import Average
 from hw.commands import Commands
 from hw.depthwise import Depthwise
 from hw.float32 import FLOAT
@@ -24,13 +25,16 @@ __all__ = ["Postprocess"]
 CONSTANTS_WORDS = 8
 #: Stages between an address and its word in the scratchpad's register.
 READ_STAGES = 3
+#: Cycles by which the last lane of an average is later than a total.
+AVERAGE_TURN = Average.latency - Depthwise.latency
 
 
 class Postprocess(wiring.Component):
     """Runs one command of the post queue at a time.
 
     Timing is that of ``post`` in docs/machine.md. A row in mode ARRAY begins when its addend is read; its sums are read
-    from the accumulator later, just in time to meet the way of a window's totals, so that nothing has to wait.
+    from the accumulator later, just in time to meet the way of a window's totals, so that nothing has to wait. Averages
+    are later than totals: their rows begin as many cycles after their windows' last ones.
 
     ::
 
@@ -80,10 +84,13 @@ class Postprocess(wiring.Component):
         m.submodules.rows = rows = Walker(config=c)
         m.submodules.outputs = outputs = Walker(config=c)
         m.submodules.depthwise = depthwise = Depthwise(config=c)
-        command = Signal(k.post)
+        m.submodules.average = average = Average(config=c)
+        command, averaging = Signal(k.post), Signal()
+        m.d.comb += averaging.eq(command.mode == Mode.AVERAGE)
         with m.If(self.start):
             m.d.sync += command.eq(self.payload)
         m.d.comb += [getattr(windows, name).eq(self.payload[name]) for name in ("window", "lines", "region")]
+        m.d.comb += windows.lanes.eq(self.payload.mode == Mode.AVERAGE)
         m.d.comb += addends.range.eq(self.payload.addend)
         m.d.comb += [rows.range.eq(self.payload.output), outputs.range.eq(self.payload.output)]
         m.submodules.lookup = lookup = Lookup(config=c)
@@ -97,20 +104,23 @@ class Postprocess(wiring.Component):
             depthwise.kernel_w.eq(command.window.kernel_w),
             depthwise.columns.eq(command.region.width),
             depthwise.pad.eq(windows.pad),
+            average.start.eq(self.start),
+            average.pad.eq(windows.pad),
         ]
 
         # Issue: what is asked for in this cycle, and what it will be when it is here.
         biases, entries, weights, tap, row = Signal(), Signal(), Signal(), Signal(), Signal()
-        most = max(c.window_taps, CONSTANTS_WORDS, 256 // c.rows)
+        most = max(c.window_taps, CONSTANTS_WORDS, k.average_words)
         pointer, left = Signal(k.address_width), Signal(range(most + 1))
-        adding, ended = Signal(), Signal()
+        pause, more, ended = Signal(range(AVERAGE_TURN + 2)), Signal(range(AVERAGE_TURN + 2)), Signal()
+        m.d.comb += more.eq(Mux(averaging, AVERAGE_TURN, 0) + command.residual)
         flow = Signal(READ_STAGES + Depthwise.latency + Requantize.latency + Lookup.latency)
 
         def after_entries():
             """Tap weights come next, if there are any."""
             m.d.sync += [pointer.eq(command.weights), left.eq(command.taps)]
             m.next = "TURN"
-            with m.If((command.mode == Mode.DEPTHWISE) & command.taps.any()):
+            with m.If(((command.mode == Mode.DEPTHWISE) | averaging) & command.taps.any()):
                 m.next = "WEIGHTS"
 
         with m.FSM() as fsm:
@@ -148,15 +158,14 @@ class Postprocess(wiring.Component):
                 with m.If(rows.done):
                     m.next = "DRAIN"
             with m.State("WINDOWS"):
-                m.d.comb += [tap.eq(~adding), row.eq(adding | (windows.ends & ~command.residual))]
-                with m.If(adding):
-                    m.d.sync += adding.eq(0)
-                    with m.If(ended):
-                        m.next = "DRAIN"
+                # After a window its average may have to become ready, and its addend is read.
+                m.d.comb += [tap.eq(pause == 0), row.eq(Mux(tap, windows.ends & (more == 0), pause == 1))]
+                with m.If(~tap):
+                    m.d.sync += pause.eq(pause - 1)
                 with m.Elif(windows.ends):
-                    m.d.sync += [adding.eq(command.residual), ended.eq(windows.done)]
-                    with m.If(windows.done & ~command.residual):
-                        m.next = "DRAIN"
+                    m.d.sync += [pause.eq(more), ended.eq(windows.done)]
+                with m.If(row & Mux(tap, windows.done, ended)):
+                    m.next = "DRAIN"
             with m.State("DRAIN"):
                 with m.If(self.finish):
                     m.next = "IDLE"
@@ -181,12 +190,18 @@ class Postprocess(wiring.Component):
         m.d.comb += [
             lookup.load.eq(entries_here),
             lookup.word.eq(self.read.data),
-            depthwise.load.eq(weights_here),
-            depthwise.tap.eq(tap_here),
+            depthwise.load.eq(weights_here & ~averaging),
+            depthwise.tap.eq(tap_here & ~averaging),
             depthwise.last.eq(last_here),
             depthwise.part.eq(Cat(part_here)),
             depthwise.padded.eq(padded_here),
             depthwise.word.eq(self.read.data),
+            average.load.eq(weights_here & averaging),
+            average.tap.eq(tap_here & averaging),
+            average.last.eq(last_here),
+            average.part.eq(Cat(part_here)),
+            average.padded.eq(padded_here),
+            average.word.eq(self.read.data),
         ]
 
         # Rows: bit i of the flow is a row whose last address was i + 1 cycles ago. Sums and totals come together.
@@ -202,10 +217,11 @@ class Postprocess(wiring.Component):
         with m.If(command.residual):
             m.d.sync += waiting.eq(Cat(waiting[len(word) :], word))
 
+        totals = [Mux(averaging, *pair) for pair in zip(average.averages, depthwise.totals, strict=True)]
         for index in range(c.cols):
             m.submodules[f"lane_{index}"] = lane = Requantize(config=c)
             m.d.comb += [
-                lane.value.eq(Mux(summing, self.drain.sums[index], depthwise.totals[index])),
+                lane.value.eq(Mux(summing, self.drain.sums[index], totals[index])),
                 lane.addend.eq(waiting[8 * index : 8 * index + 8]),
                 lane.enable.eq(flow[meeting : meeting + Requantize.latency]),
                 lane.bias.eq(constants[64 * index : 64 * index + 32]),

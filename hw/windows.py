@@ -18,7 +18,7 @@ class Windows(wiring.Component):
 
     ``load`` in cycle t takes the command; its first cycle stands at the outputs from t + 1 on, and each cycle with
     ``step`` brings the next one. With ``lines`` a word's slot has a cycle for each group of kernel columns that the
-    multipliers of a lane take at once: the word is read in the first.
+    multipliers of a lane take at once, and a tap with ``lanes`` one for each lane: the word is read in the first.
 
     ::
 
@@ -38,6 +38,8 @@ class Windows(wiring.Component):
     -------
     window, lines, region : In
         Those of Commands.post, in the cycle of ``load``.
+    lanes : In(1)
+        A tap is taken lane after lane, in the cycle of ``load``.
     load, step : In(1)
         Begin; go on. ``load`` wins.
     reads : Out(1)
@@ -45,9 +47,9 @@ class Windows(wiring.Component):
     address, padded, pad : Out
         As of Stream.
     part : Out
-        Cycle of the slot; 0 without ``lines``.
+        Cycle of the slot; 0 without ``lines`` and ``lanes``.
     last : Out(1)
-        The last cycle of a slot; without ``lines`` the last tap of a window.
+        The last cycle of a slot; without ``lines`` that of the last tap of a window.
     ends : Out(1)
         The last cycle of a row.
     done : Out(1)
@@ -61,13 +63,14 @@ class Windows(wiring.Component):
             "window": In(k.window),
             "lines": In(1),
             "region": In(k.region),
+            "lanes": In(1),
             "load": In(1),
             "step": In(1),
             "reads": Out(1),
             "address": Out(k.address_width),
             "padded": Out(1),
             "pad": Out(k.window["pad"].shape),
-            "part": Out(range(LINE_KERNEL)),
+            "part": Out(range(max(LINE_KERNEL, config.rows))),
             "last": Out(1),
             "ends": Out(1),
             "done": Out(1),
@@ -84,18 +87,21 @@ class Windows(wiring.Component):
             ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
             m.d.comb += [stream.window[name].eq(1) for name in ones]
             m.d.comb += [stream.window.out_height.eq(self.region.height), stream.window.out_width.eq(self.region.width)]
-        lines, kept = Signal(), {name: Signal.like(new[name], name=name) for name in ("kernel_h", "kernel_w")}
+        lines, lanes = Signal(), Signal()
+        kept = {name: Signal.like(new[name], name=name) for name in ("kernel_h", "kernel_w")}
         strides = {side: Signal(range(LINE_STRIDE), name=f"stride_{side}") for side in "hw"}
         columns = Signal.like(self.region.width)
         with m.If(self.load):
-            m.d.sync += [lines.eq(self.lines), columns.eq(self.region.width)]
+            m.d.sync += [lines.eq(self.lines), lanes.eq(self.lanes), columns.eq(self.region.width)]
             m.d.sync += [signal.eq(new[name]) for name, signal in kept.items()]
             m.d.sync += [signal.eq(new[f"stride_{side}"] - 1) for side, signal in strides.items()]
 
-        # The cycles of a slot: one, or one a kernel column.
+        # The cycles of a slot: one, or one a kernel column, or one a lane.
         final = Signal(init=1)
         if self.config.depthwise_taps == LINE_KERNEL:
             m.d.comb += final.eq(~lines | (self.part + 1 == kept["kernel_w"]))
+        with m.If(lanes):
+            m.d.comb += final.eq(self.part == self.config.rows - 1)
         slot = self.step & final
         with m.If(self.load):
             m.d.sync += self.part.eq(0)
@@ -120,8 +126,8 @@ class Windows(wiring.Component):
             self.address.eq(stream.address),
             self.padded.eq(stream.padded),
             self.pad.eq(stream.pad),
-            self.last.eq(Mux(lines, final, stream.last)),
-            self.ends.eq(Mux(lines, final & ~wait_h.any() & ~wait_w.any(), stream.last)),
+            self.last.eq(Mux(lines, final, stream.last & final)),
+            self.ends.eq(Mux(lines, final & ~wait_h.any() & ~wait_w.any(), stream.last & final)),
             self.done.eq(stream.done & final),
         ]
         return m

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spec.isa import LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role
-from spec.timing import CONSTANTS_WORDS, lookup_words, region
+from spec.isa import LINE, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role
+from spec.timing import CONSTANTS_WORDS, border_words, lookup_words, region
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,7 +20,7 @@ __all__ = ["is_sound", "line_region", "operand_roles"]
 def operand_roles(compute: Fields) -> list[Role]:
     """The operands that a COMPUTE has, in the order in which they are made resident."""
     roles = [Role.INPUT]
-    if compute["mode"] in (Mode.ARRAY, Mode.DEPTHWISE):
+    if compute["mode"] in (Mode.ARRAY, Mode.DEPTHWISE, Mode.AVERAGE):
         roles.append(Role.WEIGHTS)
     if compute["last"]:
         roles.append(Role.CONSTANTS)
@@ -56,7 +56,7 @@ def is_sound(
     """
     weights, constants = operands[Role.WEIGHTS], operands[Role.CONSTANTS]
     taps, pixels = kernel["kernel_h"] * kernel["kernel_w"], compute["height"] * compute["width"]
-    good = pixels > 0 and taps > 0 and kernel["blocks"] > 0
+    good = compute["mode"] in set(Mode) and pixels > 0 and taps > 0 and kernel["blocks"] > 0
     good &= all(operands[role]["run"] > 0 and operands[role]["count"] > 0 for role in roles)
     if compute["mode"] == Mode.ARRAY:
         good &= pixels <= config.half_rows and weights["run"] % config.rows == 0 and weights["count"] == 1
@@ -64,8 +64,11 @@ def is_sound(
         good &= bool(compute["last"]) and kernel["blocks"] == 1
     if compute["mode"] == Mode.DEPTHWISE:
         good &= weights["run"] == taps <= config.window_taps and weights["count"] == 1
+    if compute["mode"] == Mode.AVERAGE:
+        good &= weights["run"] % border_words(config) == 0 and weights["run"] <= LINE * border_words(config)
+        good &= weights["count"] == 1
     if compute["lines"]:
-        good &= compute["mode"] != Mode.ARRAY and _fits_lines(config, compute, kernel)
+        good &= compute["mode"] not in (Mode.ARRAY, Mode.AVERAGE) and _fits_lines(config, compute, kernel)
     if compute["last"]:
         good &= constants["run"] == CONSTANTS_WORDS and constants["count"] == 1
     if Role.TABLE in roles:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.array import array_sums
+from sim.average import average_windows
 from sim.depthwise import reduce_windows
 from sim.errors import MachineError
 from sim.linebuffer import line_windows
@@ -159,8 +160,11 @@ class Datapath:
             totals = self._sums[work["half"], :pixels]
         else:
             words = self._line_words(work) if work["lines"] else self._words(work, taps_innermost=True, passes=0)
-            taps = self._scratchpad.run(work["weights"], work["tap_words"]) if mode is Mode.DEPTHWISE else None
-            totals = reduce_windows(words, mode, taps)
+            weights = self._scratchpad.run(work["weights"], work["tap_words"])
+            if mode is Mode.AVERAGE:
+                totals = average_windows(words, work["pad"], weights.reshape(-1).view("<i4"))
+            else:
+                totals = reduce_windows(words, mode, weights if mode is Mode.DEPTHWISE else None)
         out = requantize(
             totals, table[:, 0], np.ascontiguousarray(table[:, 1]).view("<f4"),
             zero=work["zero_a"], low=work["low_a"], high=work["high_a"],

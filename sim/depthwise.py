@@ -42,8 +42,8 @@ def reduce_windows(taps: ArrayLike, mode: Mode, weights: ArrayLike | None = None
     words: NDArray[np.int32] = np.asarray(taps, np.int8).astype(np.int32)
     if (weights is None) == (mode is Mode.DEPTHWISE):
         raise ValueError(f"Weights must be given for DEPTHWISE alone, not for {mode.name}")
-    if mode is Mode.ARRAY:
-        raise ValueError("Mode must be one that reduces windows, not ARRAY")
+    if mode in (Mode.ARRAY, Mode.AVERAGE):
+        raise ValueError(f"Mode must be DEPTHWISE, SUM or MAX, not {mode.name}")
     if mode is Mode.MAX:
         return np.asarray(np.max(words, axis=-2), np.int32)
     if weights is not None:

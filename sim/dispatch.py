@@ -95,8 +95,7 @@ class Dispatch:
     def _post(self, fields: Fields, roles: list[Role], base: dict[Role, int]) -> Fields:
         """What a POST command does, but for its window."""
         operands, registers = self.decode.operands, self.decode.registers
-        kernel, output = registers[Opcode.KERNEL], operands[Role.OUTPUT]
-        taps = kernel["kernel_h"] * kernel["kernel_w"]
+        output = operands[Role.OUTPUT]
         return {
             "mode": fields["mode"],
             "half": self._half,
@@ -105,7 +104,7 @@ class Dispatch:
             "weights": base.get(Role.WEIGHTS, 0),
             "table": base.get(Role.TABLE, 0),
             "table_words": timing.lookup_words(self.config) if Role.TABLE in roles else 0,
-            "tap_words": taps if fields["mode"] == Mode.DEPTHWISE else 0,
+            "tap_words": operands[Role.WEIGHTS]["run"] if Role.WEIGHTS in roles and fields["mode"] != Mode.ARRAY else 0,
             "lines": fields["lines"],
             **self._slots(fields),
             "rows": output["run"] * output["count"],
@@ -123,8 +122,12 @@ class Dispatch:
         if fields["mode"] == Mode.ARRAY:
             return {"slots": pixels, "slot_cycles": 1, "addends": 0}
         addends = pixels * fields["residual"]
+        taps = pixels * kernel["kernel_h"] * kernel["kernel_w"]
+        if fields["mode"] == Mode.AVERAGE:
+            turns = pixels * timing.AVERAGE_TURN
+            return {"slots": taps, "slot_cycles": self.config.rows, "addends": addends + turns}
         if not fields["lines"]:
-            return {"slots": pixels * kernel["kernel_h"] * kernel["kernel_w"], "slot_cycles": 1, "addends": addends}
+            return {"slots": taps, "slot_cycles": 1, "addends": addends}
         height, width = line_region(fields, kernel)
         return {
             "slots": height * width, "slot_cycles": timing.slot_cycles(self.config, kernel["kernel_w"]),

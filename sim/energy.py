@@ -99,6 +99,7 @@ def energy(config: Config, events: Events, table: Table) -> dict[str, float]:
         "window": events.window_products * lane
         + events.window_sums * one["int32_add"]
         + events.window_maxima * one["int8_add"]
+        + events.window_averages * (one["float32_multiply"] + one["float32_add"])
         + events.line_words * (memories.read(config.line_columns, word) + memories.write(config.line_columns, word)),
         "post": events.requantized * (one["int32_add"] + one["float32_multiply"])
         + events.added * 2 * (one["float32_multiply"] + one["float32_add"])

@@ -26,9 +26,9 @@ class Events:
     ----------
     array_products
         Products of the array: every processing element in every slot of a pass, padding and empty lanes too.
-    window_products, window_sums, window_maxima
-        Lanes that the window engine multiplied and added, added, compared; padding too. Through the line buffer every
-        word brings a window, those that no output needs too.
+    window_products, window_sums, window_maxima, window_averages
+        Lanes that the window engine multiplied and added, added, compared, scaled and added in float32; padding too.
+        Through the line buffer every word brings a window, those that no output needs too.
     line_words
         Words read from the line buffer's memory; as many are written.
     requantized, added
@@ -55,6 +55,7 @@ class Events:
     window_products: int = 0
     window_sums: int = 0
     window_maxima: int = 0
+    window_averages: int = 0
     line_words: int = 0
     requantized: int = 0
     added: int = 0
@@ -137,7 +138,10 @@ def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
     found["table_words"] += work["table_words"]
 
 
-_LANES = {Mode.DEPTHWISE: "window_products", Mode.SUM: "window_sums", Mode.MAX: "window_maxima"}
+_LANES = {
+    Mode.DEPTHWISE: "window_products", Mode.SUM: "window_sums", Mode.MAX: "window_maxima",
+    Mode.AVERAGE: "window_averages",
+}  # fmt: skip
 _COUNTS = {
     Queue.READ: _read, Queue.PLACE: _place, Queue.WEIGHTS: _weights, Queue.ARRAY: _array, Queue.POST: _post,
     Queue.TAKE: _take, Queue.WRITE: _write,

@@ -73,7 +73,7 @@ class Operands:
         """
         banks: Banks = {}
         bank_frames, kernel = self.config.bank_frames, self.decode.registers[Opcode.KERNEL]
-        shape = fields["mode"] | (kernel["kernel_h"] & 15) << 2 | (kernel["stride_h"] & 15) << 6
+        shape = fields["mode"] & 3 | (kernel["kernel_h"] & 15) << 2 | (kernel["stride_h"] & 15) << 6
         self._protected = None
 
         def protect() -> set[int]:

@@ -50,7 +50,12 @@ class Mode(IntEnum):
     DEPTHWISE = 1  # sum of tap weight x lane over the kernel
     SUM = 2  # sum of lanes over the kernel
     MAX = 3  # largest lane over the kernel
+    AVERAGE = 4  # lanes less the padding, scaled and added in float32 one by one; then the borders not above the sum
 
+
+#: Bits of a float32's mantissa, and entries of a line of the WEIGHTS operand in mode AVERAGE, which has as many lines
+#: at most.
+MANTISSA, LINE = 24, 16
 
 #: What a COMPUTE with ``lines`` may have: kernel rows and columns, strides, and rows of its region of inputs.
 LINE_KERNEL, LINE_STRIDE, LINE_ROWS = 3, 2, 2047
@@ -173,7 +178,7 @@ CLAMP = Word(
 COMPUTE = Word(
     "COMPUTE",
     _OPCODE,
-    Field("mode", 2, "see Mode"),
+    Field("mode", 3, "see Mode"),
     Field("first", 1, "ARRAY: start new sums; else add to those of the COMPUTE before"),
     Field("last", 1, "ARRAY: the sums are complete: post-process them. Other modes: 1"),
     Field("residual", 1, "add the RESIDUAL operand"),
@@ -183,7 +188,7 @@ COMPUTE = Word(
     Field("width", 11, "output columns of the tile"),
     Field("y", 16, "input row of output row 0's first tap, from the operand's first", signed=True),
     Field("x", 16, "input column of output column 0's first tap", signed=True),
-    Field("lines", 1, "window modes: each input word is read once, through the line buffer; ARRAY: 0"),
+    Field("lines", 1, "DEPTHWISE, SUM, MAX: each input word is read once, through the line buffer; else 0"),
 )
 
 WORDS = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spec.isa import LINE_KERNEL
+from spec.isa import LINE, LINE_KERNEL
 
 if TYPE_CHECKING:
     from spec.config import Config
@@ -48,6 +48,8 @@ CONSTANTS_WORDS = 8
 POST_LATENCY = 36
 #: POST: idle cycles between the last constants, table or tap word's address and the first slot's.
 POST_TURN = 1
+#: POST in mode AVERAGE: idle cycles after a window's last slot, before its addend or the next slot.
+AVERAGE_TURN = 6
 
 #: Front end: see docs/frontend.md. Fetch: from START to the first program address.
 FETCH_ISSUE = 1
@@ -132,6 +134,11 @@ def lookup_words(config: Config) -> int:
     return 256 // config.rows
 
 
+def border_words(config: Config) -> int:
+    """Words of a line of a WEIGHTS operand in mode AVERAGE: entries of four bytes each."""
+    return 4 * LINE // config.rows
+
+
 def region(outputs: int, kernel: int, stride: int) -> int:
     """Input rows or columns, padding included, that so many output rows or columns reach without dilation."""
     return (outputs - 1) * stride + kernel
@@ -145,7 +152,8 @@ def slot_cycles(config: Config, kernel_w: int) -> int:
 def post_time(*, table_words: int, tap_words: int, slots: int, slot_cycles: int = 1, addends: int = 0) -> int:
     """Finish of a POST command from its start: constants, table, tap weights, slots, and addends among them (X4).
 
-    A slot is a row of sums with its addend (ARRAY), a tap of a window, or a word of the region (``lines``).
+    A slot is a row of sums with its addend (ARRAY), a tap of a window, or a word of the region (``lines``). In mode
+    AVERAGE it has a cycle for each lane, and each window's turn counts with the addends.
     """
     words = CONSTANTS_WORDS + table_words + tap_words
     return POST_ISSUE + words + POST_TURN + slots * slot_cycles + addends - 1 + POST_LATENCY

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spec.errors import Error
-from spec.isa import LINE_KERNEL, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, TensorClass
+from spec.isa import LINE, LINE_KERNEL, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, TensorClass
 from spec.program import Instruction, assemble
-from spec.timing import CONSTANTS_WORDS, lookup_words
+from spec.timing import CONSTANTS_WORDS, border_words, lookup_words
 
 if TYPE_CHECKING:
     import random
@@ -108,6 +108,8 @@ class Author:
             wanted[Role.WEIGHTS] = {"run": c.rows * rng.randint(1, 2 * c.page_words // c.rows), "count": 1}
         elif mode == Mode.DEPTHWISE:
             wanted[Role.WEIGHTS] = {"run": taps, "count": 1}
+        elif mode == Mode.AVERAGE:
+            wanted[Role.WEIGHTS] = {"run": border_words(c) * rng.choice((1, 2, rng.randint(1, LINE))), "count": 1}
         if last:
             wanted[Role.CONSTANTS] = {"run": CONSTANTS_WORDS, "count": 1}
             wanted[Role.RESIDUAL] = wanted[Role.OUTPUT] = {"run": width, "count": height}
@@ -124,9 +126,9 @@ class Author:
         """A legal COMPUTE with its registers, if one is found quickly; ``changes`` make it illegal."""
         c, rng = self.config, self.random
         for _ in range(50):
-            mode, last = Mode(rng.randrange(4)), rng.random() < 0.7
+            mode, last = rng.choice(list(Mode)), rng.random() < 0.7
             last |= mode != Mode.ARRAY
-            lines = mode != Mode.ARRAY and rng.random() < 0.5
+            lines = mode not in (Mode.ARRAY, Mode.AVERAGE) and rng.random() < 0.5
             kernel_h, kernel_w = (rng.randint(1, LINE_KERNEL if lines else 4) for _ in range(2))
             height, width = rng.randint(1, 6), rng.randint(1, 2 * c.page_words)
             spans = self._spans(mode, kernel_h * kernel_w, height, width, last=last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from spec.isa import NEVER, Mode, Opcode, Role, TensorClass
+from spec.isa import LINE, NEVER, Mode, Opcode, Role, TensorClass
 from spec.program import Instruction
 from tb.tiles import Part, Tiler
 
@@ -45,7 +45,7 @@ class Operators:
         rng, binder = self.rng, self.binder
         if rng.random() < 0.25:
             self._operator = (self._operator + 1) % 4096
-        mode = rng.choice((Mode.ARRAY, Mode.ARRAY, Mode.ARRAY, Mode.DEPTHWISE, Mode.SUM, Mode.MAX))
+        mode = rng.choice((Mode.ARRAY, Mode.ARRAY, Mode.ARRAY, Mode.DEPTHWISE, Mode.SUM, Mode.MAX, Mode.AVERAGE))
         source = self._source()
         k = self._tiler.kernel(source, mode)
         blocks = rng.randint(1, 3) if mode is Mode.ARRAY else source.blocks
@@ -65,7 +65,10 @@ class Operators:
             weights = binder.tensor(TensorClass.WEIGHTS, blocks * passes * self.config.rows)
         elif mode is Mode.DEPTHWISE:
             weights = binder.tensor(TensorClass.WEIGHTS, blocks * taps)
-        reach = {Mode.ARRAY: 5000 * int((passes * self.config.rows) ** 0.5), Mode.MAX: 127, Mode.SUM: 100 * taps}
+        elif mode is Mode.AVERAGE:
+            weights = binder.borders(rng.choice((1, 2, rng.randint(1, LINE))), taps)
+        reach = {Mode.ARRAY: 5000 * int((passes * self.config.rows) ** 0.5), Mode.SUM: 100 * taps}
+        reach |= dict.fromkeys((Mode.MAX, Mode.AVERAGE), 127)
         constants = binder.constants(blocks, reach.get(mode, 5000 * taps))
         table = binder.tensor(TensorClass.CONSTANTS, 256 // self.config.rows) if rng.random() < 0.25 else None
         tiles = [

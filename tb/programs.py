@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sim.steps import Push, Stall
-from spec.isa import INSTRUCTION_BYTES, Opcode, Queue
+from spec.isa import INSTRUCTION_BYTES, Mode, Opcode, Queue
 from spec.program import Instruction, assemble
 from tb.operators import Operators
 from tb.tensors import Binder
@@ -25,6 +25,7 @@ EVENTS = (
     "serials", "stale_stalls", "array_computes", "window_computes", "single_tiles", "chained_computes", "residuals",
     "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "sidesteps", "guesses",
     "novelties", "yields", "overdrafts", "lookups", "line_computes",
+    "average_computes",
 )  # fmt: skip
 _TOLD = (
     "merges", "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "exhausted", "sidesteps",
@@ -137,5 +138,6 @@ def _count(queue: Queue, work: dict[str, int], written: set[int], found: Counter
     elif queue is Queue.POST:
         found["window_computes"] += work["mode"] != 0
         found["line_computes"] += work["lines"]
+        found["average_computes"] += work["mode"] == Mode.AVERAGE
         found["residuals"] += work["residual"]
         found["lookups"] += work["table_words"] > 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spec.isa import Opcode, TensorClass
+from spec.isa import LINE, MANTISSA, Opcode, TensorClass
 from spec.program import Instruction
 
 if TYPE_CHECKING:
@@ -83,7 +83,15 @@ class Binder:
         table["scale"] = self._generator.uniform(20, 300, channels) / max(reach, 1)
         return self._filled(TensorClass.CONSTANTS, table)
 
-    def _filled(self, tensor_class: TensorClass, table: NDArray[np.void]) -> Tensor:
+    def borders(self, lines: int, taps: int) -> Tensor:
+        """So many lines of a mantissa and ascending borders, among the sums that windows of ``taps`` have."""
+        mantissa = int(self._generator.integers(1 << MANTISSA - 1, 1 << MANTISSA))
+        sums = np.sort(self._generator.normal(0, 75 * mantissa * taps**0.5, lines * LINE - 1)).astype("<f4")
+        bits = sums.view("<i4")
+        keys = bits ^ (bits >> 31 & 0x7FFFFFFF)
+        return self._filled(TensorClass.WEIGHTS, np.array([mantissa, *keys], "<i4"))
+
+    def _filled(self, tensor_class: TensorClass, table: NDArray[Any]) -> Tensor:
         raw = table.tobytes()
         made = self.tensor(tensor_class, len(raw) // self.config.rows)
         at = made.page * self.config.page_bytes

@@ -47,7 +47,7 @@ def operand(role, **fields):
 def program(mode=Mode.ARRAY, changes=()):
     """A COMPUTE of eight pixels with all operands, flushed; ``changes`` maps instruction numbers to fields."""
     tensor = {"tensor_class": 2, "colour": 0, "window": 0, "pages": PAGES, "page": 0, "home": 1}
-    runs = {Role.WEIGHTS: 1 if mode is Mode.DEPTHWISE else 4, Role.TABLE: 64}
+    runs = {Role.WEIGHTS: {Mode.DEPTHWISE: 1, Mode.AVERAGE: 16}.get(mode, 4), Role.TABLE: 64}
     taken = {**tensor, "tensor_class": 4, "window": 16, "page": OUTPUT_PAGE, "home": 0}
     made = [
         Instruction(Opcode.BIND, {"slot": 0, **tensor}),
@@ -141,6 +141,9 @@ REFUSED = [
     *(shape(mode, KERNEL, blocks=2) for mode in Mode if mode is not Mode.ARRAY),
     shape(Mode.DEPTHWISE, OPERANDS[Role.WEIGHTS], run=2),
     shape(Mode.DEPTHWISE, OPERANDS[Role.WEIGHTS], count=2),
+    *(shape(Mode.AVERAGE, OPERANDS[Role.WEIGHTS], **fields) for fields in ({"run": 24}, {"run": 272}, {"count": 2})),
+    *(shape(mode, COMPUTE, lines=1) for mode in (Mode.ARRAY, Mode.AVERAGE)),
+    *((f"mode {mode}", changed({COMPUTE: {"mode": mode}}, Mode.SUM), Error.BAD_SHAPE, COMPUTE) for mode in (5, 7)),
     ("more taps than there are", changed({KERNEL: {"kernel_h": 255}, OPERANDS[Role.WEIGHTS]: {"run": 255}},
                                          Mode.DEPTHWISE), Error.BAD_SHAPE, COMPUTE),
     # Where several apply: slots before shapes, shapes before ranges, ranges before room.

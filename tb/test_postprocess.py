@@ -1,4 +1,4 @@
-"""hw.postprocess against sim.requantize and sim.depthwise, on memories that know no pages."""
+"""hw.postprocess against sim.requantize, sim.depthwise and sim.average, on memories that know no pages."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from amaranth.lib.wiring import In, Out
 from hw.commands import Commands
 from hw.ports import WritePort
 from hw.postprocess import Postprocess
+from sim.average import average_windows
 from sim.depthwise import reduce_windows
 from sim.lookup import replace as replaced
 from sim.requantize import add_residual, requantize
 from spec.config import CONFIGS
-from spec.isa import BOUNDS, CLAMP, KERNEL, LINE_KERNEL, Mode
+from spec.isa import BOUNDS, CLAMP, KERNEL, LINE, LINE_KERNEL, Mode
 from spec.timing import (
+    AVERAGE_TURN,
     CONSTANTS_WORDS,
     POST_ISSUE,
     POST_LATENCY,
@@ -33,6 +35,9 @@ from spec.timing import (
     slot_cycles,
 )
 from tb.bench import Bench
+
+#: Modes with a WEIGHTS operand that the engine reads, and those that go through the line buffer.
+WEIGHTED, LINED = (Mode.DEPTHWISE, Mode.AVERAGE), (Mode.DEPTHWISE, Mode.SUM, Mode.MAX)
 
 
 def configuration(rows, taps):
@@ -125,8 +130,17 @@ class Job:
 
         area = kernel[0] * kernel[1]
         size_of_sums = {
-            Mode.ARRAY: 2.0**18, Mode.DEPTHWISE: 5000 * area**0.5, Mode.SUM: 90 * area**0.5, Mode.MAX: 64
+            Mode.ARRAY: 2.0**18, Mode.DEPTHWISE: 5000 * area**0.5, Mode.SUM: 90 * area**0.5, Mode.MAX: 64,
+            Mode.AVERAGE: 64,
         }[mode]  # fmt: skip
+        self.borders = np.zeros((0, config.rows), np.int8)
+        if mode is Mode.AVERAGE:
+            # A mantissa, and as float32 the sums of some windows.
+            lines, mantissa = int(rng.integers(1, LINE + 1)), int(rng.integers(1 << 23, 1 << 24))
+            sums = np.sort(mantissa * rng.integers(-90, 90, lines * LINE - 1) * area**0.5).astype(np.float32)
+            keys = sums.view(np.int32) ^ (sums.view(np.int32) >> 31 & 0x7FFFFFFF)
+            self.borders = np.array([mantissa, *keys], np.int32).view(np.int8).reshape(-1, config.rows)
+            self.taps = len(self.borders)
         self.bias = rng.integers(-int(size_of_sums), int(size_of_sums), config.cols).astype(np.int32)
         self.scale = (rng.choice([-1, 1], config.cols) * rng.uniform(0.2, 2, config.cols) * 100 / size_of_sums).astype(
             np.float32
@@ -145,10 +159,13 @@ class Job:
         }  # fmt: skip
 
     def lay(self):
-        """The words of the constants, for the memory: they may overwrite whatever was there."""
-        where = (self.constants + np.arange(CONSTANTS_WORDS)) % len(self.words)
-        self.words[where] = self.biases
-        return [int(address) for address in where]
+        """The words of borders and constants, for the memory: they may overwrite whatever was there."""
+        laid = []
+        for first, words in ((self.weights, self.borders), (self.constants, self.biases)):
+            where = (first + np.arange(len(words))) % len(self.words)
+            self.words[where] = words
+            laid += [int(address) for address in where]
+        return laid
 
     def walk(self, part):
         return [
@@ -199,7 +216,7 @@ class Job:
         if self.lookup:
             out += [(at + i, (self.table + i) % words) for i in range(lookup_words(self.config))]
             at += lookup_words(self.config)
-        if self.mode is Mode.DEPTHWISE:
+        if self.mode in WEIGHTED:
             out += [(at + i, (self.weights + i) % words) for i in range(self.taps)]
             at += self.taps
         at += POST_TURN
@@ -216,9 +233,14 @@ class Job:
         rows = [[]] * self.count if self.mode is Mode.ARRAY else self.spots()
         for row, taps in enumerate(rows):
             addend = [addends[row]] if self.residual else []
+            slot, turn = (self.config.rows, AVERAGE_TURN) if self.mode is Mode.AVERAGE else (1, 0)
             if self.mode is Mode.ARRAY:
                 addend = addend or [None]
-            for address in (*taps, *addend):
+            for address in taps:
+                out += [(at, address)] if address is not None else []
+                at += slot
+            at += turn
+            for address in addend:
                 out += [(at, address)] if address is not None else []
                 at += 1
             ends.append(at - 1)
@@ -233,7 +255,11 @@ class Job:
             pad = np.full(self.config.rows, self.window["pad"], np.int8)
             taps = np.array([[pad if a is None else self.words[a] for a in taps] for taps in self.spots()])
             where = (self.weights + np.arange(self.taps)) % len(self.words)
-            value = reduce_windows(taps, self.mode, self.words[where] if self.mode is Mode.DEPTHWISE else None)
+            weights = self.words[where]
+            if self.mode is Mode.AVERAGE:
+                value = average_windows(taps, self.window["pad"], weights.reshape(-1).view(np.int32))
+            else:
+                value = reduce_windows(taps, self.mode, weights if self.mode is Mode.DEPTHWISE else None)
         out = requantize(value, self.bias, self.scale, zero=c["zero_a"], low=c["low_a"], high=c["high_a"])
         if self.residual:
             out = add_residual(
@@ -253,7 +279,7 @@ class Job:
         """The closed formula's finish."""
         words = {
             "table_words": lookup_words(self.config) if self.lookup else 0,
-            "tap_words": self.taps if self.mode is Mode.DEPTHWISE else 0,
+            "tap_words": self.taps if self.mode in WEIGHTED else 0,
         }
         if self.mode is Mode.ARRAY:
             return post_time(**words, slots=self.count)
@@ -262,6 +288,9 @@ class Job:
             slots, cycles = prod(self.region()), slot_cycles(self.config, self.window["kernel_w"])
             return post_time(**words, slots=slots, slot_cycles=cycles, addends=addends)
         slots = self.count * self.window["kernel_h"] * self.window["kernel_w"]
+        if self.mode is Mode.AVERAGE:
+            turns = self.count * AVERAGE_TURN
+            return post_time(**words, slots=slots, slot_cycles=self.config.rows, addends=addends + turns)
         return post_time(**words, slots=slots, addends=addends)
 
 
@@ -340,7 +369,7 @@ async def agrees_with_the_model_in_the_promised_cycles(dut):
         for size in ((1, 1), (1, 2), (5, 7), (1, half), (half, 1), (8, half // 8)):
             for side, lookup in product((0, 1), (0, 1)):
                 rows += await play.run(play.job(Mode.ARRAY, size=size, residual=residual, half=side, lookup=lookup))
-        for mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX):
+        for mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX, Mode.AVERAGE):
             for kernel in ((1, 1), (1, 2), (2, 1), (3, 3), (5, 5), (taps, 1), (1, taps)):
                 for size in ((1, 1), (3, 4)):
                     rows += await play.run(play.job(mode, kernel=kernel, size=size, residual=residual))
@@ -348,7 +377,7 @@ async def agrees_with_the_model_in_the_promised_cycles(dut):
     for _ in range(60):
         kernel = tuple(int(x) for x in play.rng.integers(1, 8, 2))
         size = tuple(int(x) for x in play.rng.integers(1, 9, 2))
-        mode = Mode(int(play.rng.integers(0, 4)))
+        mode = Mode(int(play.rng.integers(0, len(Mode))))
         rows += await play.run(play.job(mode, kernel=kernel, size=size, residual=int(play.rng.integers(0, 2))))
     dut._log.info("%d rows agree", rows)  # noqa: SLF001
 
@@ -373,9 +402,9 @@ async def takes_a_region_through_the_line_buffer(dut):
                 rows += await play.run(job)
     # Commands follow each other in any order: what a line held before is never seen.
     for _ in range(60):
-        mode = Mode(int(play.rng.integers(0, 4)))
+        mode = Mode(int(play.rng.integers(0, len(Mode))))
         kernel, size = ((int(x) for x in play.rng.integers(1, 4, 2)) for _ in range(2))
-        lines = tuple(int(x) for x in play.rng.integers(1, 3, 2)) if mode is not Mode.ARRAY else None
+        lines = tuple(int(x) for x in play.rng.integers(1, 3, 2)) if mode in LINED else None
         job = play.job(mode, kernel=tuple(kernel), size=tuple(size), residual=int(play.rng.integers(0, 2)), lines=lines)
         if job.lines and job.region()[1] < 2:
             continue
@@ -389,7 +418,7 @@ async def forgets_everything_on_reset(dut):
     await play.begin()
     for mode in Mode:
         for after in (1, 5, 12, 20, 40, 60, 75):
-            lines = (1, 1) if mode is not Mode.ARRAY and after % 2 else None
+            lines = (1, 1) if mode in LINED and after % 2 else None
             job = play.job(mode, kernel=(3, 3), size=(5, 7), residual=1, lines=lines)
             play.bench.set("payload", job.payload())
             play.bench.set("start", 1)
@@ -401,7 +430,7 @@ async def forgets_everything_on_reset(dut):
                 await play.bench.tick()
                 seen = [int(getattr(dut, n).value) for n in ("ready", "finish", "read_valid", "write__valid")]
                 assert seen == [1, 0, 0, 0], f"{mode.name}, reset after {after} cycles: {seen}"
-        for lines in (None, *([(2, 1)] if mode is not Mode.ARRAY else [])):
+        for lines in (None, *([(2, 1)] if mode in LINED else [])):
             await play.run(play.job(mode, kernel=(3, 3), size=(5, 7), residual=1, lines=lines))
 
 

@@ -115,6 +115,9 @@ class Tiler:
             elif mode is Mode.DEPTHWISE:
                 assert weights is not None
                 operands[Role.WEIGHTS] = weights, (block * taps, taps, 0, 1)
+            elif mode is Mode.AVERAGE:
+                assert weights is not None
+                operands[Role.WEIGHTS] = weights, (0, weights.words, 0, 1)
             if part is blocks[-1]:
                 operands[Role.CONSTANTS] = constants, (block * 8, 8, 0, 1)
                 if addend is not None:
@@ -133,7 +136,7 @@ class Tiler:
             k[f"kernel_{axis}"] <= LINE_KERNEL and k[f"stride_{axis}"] <= LINE_STRIDE and k[f"dilation_{axis}"] == 1
             for axis in "hw"
         )
-        holds = mode is not Mode.ARRAY and small and 2 <= columns <= self.config.line_columns
+        holds = mode not in (Mode.ARRAY, Mode.AVERAGE) and small and 2 <= columns <= self.config.line_columns
         return holds and self.rng.random() < 0.8
 
     def fits(self, operands: dict[Role, tuple[Tensor, Range]]) -> bool:

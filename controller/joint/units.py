@@ -132,16 +132,20 @@ def _array(command: Command, config: Config) -> int:
 
 def _post(command: Command, config: Config) -> int:
     kernel, pixels = command.kernel, command.height * command.width
-    slots, slot_cycles, addends, taps = pixels, 1, 0, 0
+    slots, slot_cycles, addends = pixels, 1, 0
     if command.mode is not Mode.ARRAY:
         addends = pixels * command.residual
-        taps = kernel["kernel_h"] * kernel["kernel_w"]
-        slots = pixels * taps
+        slots = pixels * kernel["kernel_h"] * kernel["kernel_w"]
+        if command.mode is Mode.AVERAGE:
+            slot_cycles = config.rows
+            addends += pixels * timing.AVERAGE_TURN
         if command.lines:
             slots = timing.region(command.height, kernel["kernel_h"], kernel["stride_h"])
             slots *= timing.region(command.width, kernel["kernel_w"], kernel["stride_w"])
             slot_cycles = timing.slot_cycles(config, kernel["kernel_w"])
+    weighted = command.mode in (Mode.DEPTHWISE, Mode.AVERAGE)
     return post_cycles(
-        slots, slot_cycles=slot_cycles, addends=addends, tap_words=taps if command.mode is Mode.DEPTHWISE else 0,
+        slots, slot_cycles=slot_cycles, addends=addends,
+        tap_words=command.operands[Role.WEIGHTS].run if weighted else 0,
         table_words=timing.lookup_words(config) if command.looks_up else 0,
     )  # fmt: skip

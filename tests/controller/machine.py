@@ -45,8 +45,3 @@ def largest_difference(compiled: Compiled, path: Path, rng: np.random.Generator)
         for port in graph.outputs
     ]
     return int(max(gaps))
-
-
-def is_exact(compiled: Compiled) -> bool:
-    """Whether every operator gives the network's integers for every input."""
-    return all(one.operator.exact for one in compiled.tiled)

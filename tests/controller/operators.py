@@ -126,6 +126,19 @@ def average_pool_by_four(model: QdqModel) -> set[str]:
     return average_pool(model, (2, 2), own_scale=False)
 
 
+def average_pool_of_large_windows(model: QdqModel) -> set[str]:
+    return average_pool(model, (6, 7), own_scale=False)
+
+
+def average_pool_by_half(model: QdqModel) -> set[str]:
+    """Every second result lies on a border."""
+    source = model.input([2, 5, 9, 8])
+    scale, zero = model.scales[source]
+    real = model.node("AveragePool", [source], kernel_shape=[3, 2], strides=[2, 1])
+    model.output(real, float(scale) / 2, zero)
+    return {"QLinearAveragePool"}
+
+
 def average_pool_of_all(model: QdqModel) -> set[str]:
     source = model.input([2, 5, 6, 4])
     model.output(model.node("AveragePool", [source], kernel_shape=[6, 4]), *model.scales[source])
@@ -212,7 +225,7 @@ def identity_and_dropout(model: QdqModel) -> set[str]:
 
 OPERATORS = (
     convolution, depthwise, grouped, convolution_with_relu, gemm, matmul, flattened_gemm, addition, max_pool,
-    average_pool, average_pool_of_one_scale, average_pool_by_four, average_pool_of_all, global_average_pool,
-    concatenation, concatenation_by_a_table, max_pool_by_a_table, relu, clip, leaky_relu,
-    hard_sigmoid, hard_swish, sigmoid, tanh, identity_and_dropout,
+    average_pool, average_pool_of_one_scale, average_pool_by_four, average_pool_of_large_windows, average_pool_by_half,
+    average_pool_of_all, global_average_pool, concatenation, concatenation_by_a_table, max_pool_by_a_table, relu,
+    clip, leaky_relu, hard_sigmoid, hard_swish, sigmoid, tanh, identity_and_dropout,
 )  # fmt: skip

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 KEYS = {
     "model", "config", "config_hash", "policy", "engine", "seed", "macs", "cycles", "utilization", "dram", "match",
-    "reference", "bounds", "energy_pj", "seconds", "inferences", "inexact", "usage", "peak_memory_bytes",
+    "reference", "bounds", "energy_pj", "seconds", "inferences", "usage", "peak_memory_bytes",
 }  # fmt: skip
 Pinfold = "Callable[..., tuple[int, str, str]]"
 

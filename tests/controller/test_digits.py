@@ -10,7 +10,7 @@ import pytest
 from controller.compiler import compile_graph
 from controller.display import Display
 from controller.graph import Addition, Convolution, Graph, Pool
-from controller.inference import inexact, infer
+from controller.inference import infer
 from controller.network.digits import INPUT, load_images, write_digits
 from controller.quantized import as_onnx, evaluate, quantize_inputs
 from controller.read import read
@@ -49,7 +49,6 @@ def test_a_hundred_images_on_the_golden_model(path: Path) -> None:
     compiled = compile_graph(read(path), CONFIGS["tiny"])
     inputs: list[Floats] = [{INPUT: images.pixels[index : index + 1]} for index in range(100)]
     found = infer(compiled, inputs, Reference(path), golden=True, runner=None, display=Display())
-    assert not inexact(compiled)
     for one in found:
         assert (one.differences, one.reference.differing, one.reference.elements) == ([], 0, 10)
         assert one.classes is not None

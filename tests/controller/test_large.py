@@ -14,7 +14,7 @@ from controller.read import read
 from controller.reference import Reference
 from controller.refusal import ModelError
 from spec.config import CONFIGS
-from tests.controller.machine import compiled_and_checked, is_exact, largest_difference
+from tests.controller.machine import compiled_and_checked, largest_difference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,6 @@ def test_small_images_are_computed_exactly(name: str, side: int, tmp_path: Path)
     path = write_large(name, tmp_path / f"{name}.onnx", side=side)
     compiled = compiled_and_checked(path, CONFIGS["edge"])
     assert compiled.macs == LARGE[name][1](side)[0].macs
-    assert is_exact(compiled)
     assert largest_difference(compiled, path, np.random.default_rng(1)) == 0
 
 

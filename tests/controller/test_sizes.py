@@ -9,7 +9,7 @@ import pytest
 
 from controller.network.large import write_large
 from docs.bench import machine
-from tests.controller.machine import compiled_and_checked, is_exact, largest_difference
+from tests.controller.machine import compiled_and_checked, largest_difference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,5 +20,4 @@ def test_a_network_fits_the_smallest_scratchpad(array: int, tmp_path: Path) -> N
     """Of 64 KiB, with a small and with the largest array: 32 pages."""
     path = write_large("mobilenetv2", tmp_path / "model.onnx", side=32)
     compiled = compiled_and_checked(path, machine(array, 64))
-    assert is_exact(compiled)
     assert largest_difference(compiled, path, np.random.default_rng(1)) == 0

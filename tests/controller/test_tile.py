@@ -17,7 +17,7 @@ from controller.read import read
 from controller.refusal import ModelError
 from spec.config import CONFIGS
 from spec.timing import region
-from tests.controller.machine import compiled_and_checked, is_exact, largest_difference
+from tests.controller.machine import compiled_and_checked, largest_difference
 from tests.controller.models import QdqModel
 from tests.controller.networks import NETWORKS
 from tests.controller.operators import OPERATORS
@@ -38,17 +38,14 @@ MACHINES = [*CONFIGS.values(), NARROW]
 def test_every_operator_equals_onnxruntime(
     operator: Callable[[QdqModel], set[str]], machine: Config, tmp_path: Path
 ) -> None:
-    """Each operator alone, uint8 and int8, batch 2, odd channels, asymmetric pads: no element differs.
-
-    Where the compiler itself says that rare pairs or borders round otherwise, they are off by one at most.
-    """
+    """Each operator alone, uint8 and int8, batch 2, odd channels, asymmetric pads: no element differs."""
     for unsigned in (True, False):
         rng = np.random.default_rng([unsigned, zlib.crc32(operator.__name__.encode())])
         model = QdqModel(unsigned, rng)
         operator(model)
         path = model.save(tmp_path / "model.onnx")
         compiled = compiled_and_checked(path, machine)
-        assert largest_difference(compiled, path, rng) <= (0 if is_exact(compiled) else 1)
+        assert largest_difference(compiled, path, rng) == 0
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=[one.name for one in MACHINES])
@@ -60,16 +57,7 @@ def test_every_network_equals_onnxruntime(network: Callable[[QdqModel], None], m
     network(model)
     path = model.save(tmp_path / "model.onnx")
     compiled = compiled_and_checked(path, machine)
-    assert is_exact(compiled)
     assert largest_difference(compiled, path, rng) == 0
-
-
-def test_the_most_common_operators_are_exact(tmp_path: Path) -> None:
-    """Convolutions and dense layers are never marked as inexact."""
-    for operator in OPERATORS[:7]:
-        model = QdqModel(True, np.random.default_rng(3))
-        operator(model)
-        assert is_exact(compile_graph(read(model.save(tmp_path / "model.onnx")), CONFIGS["tiny"])), operator.__name__
 
 
 def test_long_strides_wide_rows_and_large_sums(tmp_path: Path) -> None:

@@ -104,17 +104,29 @@ class Tensorwise:
             totals = []
             for p in pixels:
                 words = [self._tap(fields, p, t) for t in range(taps)]
-                if mode is Mode.DEPTHWISE:
-                    weight = [self._word(Role.WEIGHTS, t) for t in range(taps)]
-                    totals.append([sum(words[t][c] * weight[t][c] for t in range(taps)) for c in lanes])
-                else:
-                    reduce = sum if mode is Mode.SUM else max
-                    totals.append([reduce(word[c] for word in words) for c in lanes])
+                totals.append([self._reduced(mode, [word[c] for word in words], c) for c in lanes])
         if fields["last"]:
             rows = [self._finish(fields, p, totals[p]) for p in pixels]
             for p, row in zip(pixels, rows, strict=True):
                 at = self._at(Role.OUTPUT, self._row(Role.OUTPUT, p))
                 self.dram[at : at + self.config.rows] = bytes(v & 255 for v in row)
+
+    def _reduced(self, mode: Mode, taps: list[int], lane: int) -> int:
+        """A window of one lane."""
+        if mode is Mode.DEPTHWISE:
+            return sum(tap * self._word(Role.WEIGHTS, index)[lane] for index, tap in enumerate(taps))
+        if mode is Mode.AVERAGE:
+            return self._average([tap - self.registers[Opcode.KERNEL]["pad"] for tap in taps])
+        return sum(taps) if mode is Mode.SUM else max(taps)
+
+    def _average(self, taps: list[int]) -> int:
+        """-128 and the borders that the float32 sum reaches, of a table whose borders ascend."""
+        entries = self.operands[Role.WEIGHTS]["run"] * self.config.rows // 4
+        mantissa, *keys = struct.unpack_from(f"<{entries}i", self.dram, self._at(Role.WEIGHTS, 0))
+        total = _F(0)
+        for tap in taps:
+            total += _F(tap * mantissa)
+        return sum(_real(key if key >= 0 else key & 0xFFFFFFFF ^ 0x7FFFFFFF) <= total for key in keys) - 128
 
     def _finish(self, fields: dict[str, int], pixel: int, totals: list[int]) -> list[int]:
         clamp, scale = self.registers[Opcode.CLAMP], self.registers[Opcode.SCALE]

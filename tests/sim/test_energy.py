@@ -18,6 +18,7 @@ PARTS = {
     "window_products": "window",
     "window_sums": "window",
     "window_maxima": "window",
+    "window_averages": "window",
     "line_words": "window",
     "requantized": "post",
     "added": "post",

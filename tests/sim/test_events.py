@@ -54,6 +54,10 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         seen[mode.name] += words.size
         seen["undrained"] += len(sums)
 
+    def averages(bytes_: NDArray[np.int32], words: NDArray[np.int8], _pad: int, _table: object) -> None:
+        seen["AVERAGE"] += words.size
+        seen["undrained"] += len(bytes_)
+
     def unfinished(windows: NDArray[np.int8], _path: object, work: dict[str, int]) -> None:
         seen["slots"] += work["region_height"] * work["region_width"]
         seen[Mode(work["mode"]).name] += (work["region_height"] * work["region_width"] - len(windows)) * windows[0].size
@@ -70,6 +74,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     listen(sim.datapath.Datapath, "_array", lambda _none, _path, work: seen.update(new=work["first"] * work["pixels"]))
     listen(sim.datapath, "array_sums", product)
     listen(sim.datapath, "reduce_windows", window)
+    listen(sim.datapath, "average_windows", averages)
     listen(sim.datapath, "requantize", row)
     listen(sim.datapath, "add_residual", lambda out, *_, **__: seen.update(added=out.size))
     listen(sim.datapath, "replace", lambda out, _, table: seen.update(looked_up=out.size, table_words=len(table)))
@@ -96,8 +101,8 @@ def test_events_are_those_of_the_data(seed: int, moved: Counter[str]) -> None:
     assert events.array_products == moved["array_products"]
     assert events.sum_writes == moved["passes"]
     assert events.sum_reads == moved["passes"] - moved["new"] + moved["rows"] - moved["undrained"]
-    assert (events.window_products, events.window_sums, events.window_maxima) == (
-        moved["DEPTHWISE"], moved["SUM"], moved["MAX"],
+    assert (events.window_products, events.window_sums, events.window_maxima, events.window_averages) == (
+        moved["DEPTHWISE"], moved["SUM"], moved["MAX"], moved["AVERAGE"],
     )  # fmt: skip
     assert events.line_words == 2 * moved["slots"]
     assert (events.requantized, events.added) == (moved["requantized"], moved["added"])

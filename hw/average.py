@@ -1,0 +1,188 @@
+"""Windows averaged as float32 does it: tap after tap, every sum rounded; then looked up between borders."""
+
+from __future__ import annotations
+
+from amaranth import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from hw.commands import Commands
+from hw.float32 import BIAS, carried, slide, value_register
+from hw.multiple import multiple
+from spec.isa import LINE, MANTISSA
+
+__all__ = ["Average"]
+
+#: A product of a mantissa and a difference of bytes; sums of as many as a kernel can have, each rounded.
+PRODUCT_BITS = MANTISSA + 8 + 1
+SUM_BITS = PRODUCT_BITS + 16
+ENTRY_BITS = 32
+
+
+class Average(wiring.Component):
+    r"""Takes a word of taps in as many cycles as it has lanes, a lane in each: one adder serves all.
+
+    In units of the scale's last place every float32 that can occur is an integer, so the sums have a fixed point, and
+    are rounded where their highest bit says. ``latency`` cycles after a lane's cycle its byte is at the output, that
+    of all taps so far. A search takes two comparisons with fifteen borders each: of lines, and in a line.
+
+    ::
+
+        cycle    0     1           2        3          4        5        6        7     8     9      10
+                 word  difference  product  rounded    sum      rounded  slide    key   line  place  byte
+                                                       of the lane's earlier taps
+
+    Parameters
+    ----------
+    config : Config
+        The machine.
+
+    Members
+    -------
+    start : In(1)
+        The next word loaded is the table's first, and the next tap is a window's first. Of the table's lines the
+        first ones are loaded, those that are not have borders out of reach.
+    load : In(1)
+        ``word`` is the table's next one; no taps are under way.
+    tap : In(1), part : In
+        A lane's cycle, and which lane's; with lane 0 ``word`` is a tap of all.
+    last : In(1)
+        The tap is a window's last; with the last lane.
+    padded : In(1)
+        With lane 0: the tap is padding, which adds nothing.
+    pad : In(signed(8))
+        What counts as zero; holds while taps are under way.
+    word : In(Commands.word)
+    averages : Out(Commands.word)
+    """
+
+    latency = 10
+
+    def __init__(self, *, config):
+        self.config = config
+        word = Commands(config).word
+        super().__init__({
+            "start": In(1),
+            "load": In(1),
+            "tap": In(1),
+            "part": In(range(config.rows)),
+            "last": In(1),
+            "padded": In(1),
+            "pad": In(signed(8)),
+            "word": In(word),
+            "averages": Out(word),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        c = self.config
+        heads, line_of, entries = self._table(m)
+
+        # Bit i is a lane's cycle i + 1 cycles ago.
+        moves = Signal(self.latency - 1)
+        m.d.sync += moves.eq(Cat(self.tap, moves))
+        fresh = Signal()
+        with m.If(self.start):
+            m.d.sync += fresh.eq(1)
+        with m.Elif(self.tap & (self.part == c.rows - 1)):
+            m.d.sync += fresh.eq(self.last)
+
+        held, nothing = value_register(self.word.shape()), value_register()
+        with m.If(self.tap & (self.part == 0)):
+            m.d.sync += [held.eq(self.word), nothing.eq(self.padded)]
+        lane = carried(m, self.part, Cat(self.tap))
+        begins = carried(m, fresh, Cat(self.tap, moves[:3]))
+
+        difference, product = value_register(signed(9)), value_register(signed(PRODUCT_BITS))
+        addend = value_register(signed(PRODUCT_BITS))
+        with m.If(moves[0]):
+            m.d.sync += difference.eq(Mux(nothing, 0, held[lane] - self.pad))
+        with m.If(moves[1]):
+            m.d.sync += product.eq(multiple(heads[0][:MANTISSA], difference, PRODUCT_BITS))
+        with m.If(moves[2]):
+            m.d.sync += addend.eq(_rounded(product))
+
+        # The sums of all lanes; a lane's next tap comes when its last one's sum is there.
+        m.submodules.sums = sums = memory.Memory(shape=signed(SUM_BITS), depth=c.rows, init=[])
+        write, read = sums.write_port(), sums.read_port(domain="comb")
+        total, rounded = value_register(signed(SUM_BITS)), value_register(signed(SUM_BITS))
+        adding = carried(m, lane, moves[:3])
+        m.d.comb += read.addr.eq(adding)
+        with m.If(moves[3]):
+            m.d.sync += total.eq(Mux(begins, 0, read.data) + addend)
+        m.d.comb += [write.en.eq(moves[4]), write.data.eq(_rounded(total))]
+        stored = carried(m, adding, moves[3])
+        m.d.comb += write.addr.eq(stored)
+        with m.If(moves[4]):
+            m.d.sync += rounded.eq(write.data)
+
+        # The sum as float32 has it, but for what order they have as integers.
+        size = SUM_BITS - 1
+        coarse, coarse_taken, sign = value_register(size), value_register(3), value_register()
+        value, taken = slide(m, Mux(rounded[-1], -rounded, rounded)[:size], (32, 16, 8))
+        with m.If(moves[5]):
+            m.d.sync += [coarse.eq(value), coarse_taken.eq(taken), sign.eq(rounded[-1])]
+        key = value_register(signed(ENTRY_BITS))
+        fine, taken = slide(m, coarse, (4, 2, 1))
+        exponent, bits = Signal(8), Signal(ENTRY_BITS - 1)
+        m.d.comb += exponent.eq(Mux(fine[-1], BIAS + size - 1 - Cat(taken, coarse_taken), 0))
+        m.d.comb += bits.eq(Cat(fine[size - MANTISSA : -1], exponent))
+        with m.If(moves[6]):
+            m.d.sync += key.eq(Cat(Mux(sign, ~bits, bits), sign))
+
+        m.d.comb += line_of.eq(_passed(heads[1:], key))
+        line, sought = carried(m, line_of, moves[7]), carried(m, key, moves[7])
+        found = carried(m, stored, moves[4:8])
+        byte = Cat(_passed(entries, sought), line) ^ 0x80
+        with m.If(moves[8]):
+            m.d.sync += self.averages[found].eq(byte)
+        return m
+
+    def _table(self, m):
+        """Keep the table as it is loaded: the heads of its lines, and of one line, which is asked for, the others."""
+        rows = self.config.rows
+        chunks = LINE * ENTRY_BITS // (8 * rows)
+        place = Signal(range(LINE * chunks))
+        with m.If(self.start):
+            m.d.sync += place.eq(0)
+        with m.Elif(self.load):
+            m.d.sync += place.eq(place + 1)
+        chunk, line = place[: exact_log2(chunks)], place[exact_log2(chunks) :]
+
+        m.submodules.lines = lines = memory.Memory(shape=unsigned(LINE * ENTRY_BITS), depth=LINE, init=[])
+        write, read = lines.write_port(granularity=8 * rows), lines.read_port()
+        m.d.comb += [
+            write.en.eq(self.load << chunk),
+            write.addr.eq(line),
+            write.data.eq(self.word.as_value().replicate(chunks)),
+        ]
+        # A line that is not loaded is never reached.
+        never = (1 << ENTRY_BITS - 1) - 1
+        heads = [Signal(signed(ENTRY_BITS), name=f"head_{index}", init=never) for index in range(LINE)]
+        with m.If(self.start):
+            m.d.sync += [head.eq(never) for head in heads]
+        part = min(8 * rows, ENTRY_BITS)
+        for index, head in enumerate(heads):
+            for at in range(ENTRY_BITS // part):
+                with m.If(self.load & (line == index) & (chunk == at)):
+                    m.d.sync += head[at * part : (at + 1) * part].eq(self.word.as_value()[:part])
+        line_of = Signal(range(LINE))
+        m.d.comb += read.addr.eq(line_of)
+        entries = [read.data.word_select(index, ENTRY_BITS).as_signed() for index in range(1, LINE)]
+        return heads, line_of, entries
+
+
+def _rounded(value):
+    """An integer as float32 holds it: so many bits from its highest one on, half to even; the others are zero."""
+    # Without its sign a negative number is one less: that only moves the highest bit of a power of two.
+    high = Mux(value[-1], ~value, value)
+    dropped = Cat(high[bit + MANTISSA :].any() for bit in range(len(value) - 1 - MANTISSA))
+    unit = Cat(1, dropped) & ~Cat(dropped, 0)
+    odd = dropped[0] & (value & unit).any()
+    return ((value + dropped[1:] + odd) & ~Cat(dropped, 0).as_signed())[: len(value)].as_signed()
+
+
+def _passed(borders, key):
+    """How many borders are not above the key."""
+    return sum(border <= key for border in borders)[: exact_log2(LINE)]
