@@ -7,13 +7,13 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.axi import AxiRead, ask
+from hw.axi import AxiRead
+from hw.bursts import ask_bursts
 from hw.commands import Commands
 from hw.fault import FAULT
 from hw.flight import Flight
 from hw.pagebuffer import PageBuffer
 from hw.ports import PlacePort
-from hw.window import outside
 from spec.errors import Error
 
 __all__ = ["Loader"]
@@ -82,30 +82,18 @@ class Loader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         c, k, axi = self.config, Commands(self.config), self.axi
-        burst_bytes = c.burst_beats * c.bus_bytes
         m.submodules.buffers = buffers = PageBuffer(
             size=c.load_buffers * c.page_bytes, write_bytes=c.bus_bytes, read_bytes=c.rows
         )
         m.submodules.flight = flight = Flight(
-            depth=c.load_buffers, bursts=c.page_bursts, burst_bytes=burst_bytes,
+            depth=c.load_buffers, bursts=c.page_bursts, burst_bytes=c.burst_beats * c.bus_bytes,
             refused=Error.READ_OUT_OF_WINDOW, failed=Error.READ_FAILED,
         )  # fmt: skip
 
-        # READ: one burst address after the other; the last one's handshake frees the engine for the next command.
-        burst = Signal(ceil_log2(c.page_bursts))
-        last = burst == c.page_bursts - 1
-        address = self.read_payload.address
-        m.d.comb += [
-            self.read_ready.eq(~axi.arvalid | (axi.arready & last)),
-            flight.push.eq(self.read_start),
-            flight.address.eq(address),
-            flight.outside.eq(outside(address, self.base, self.limit, c.page_bytes)),
-            *ask(axi, "ar", bus_bytes=c.bus_bytes, beats=c.burst_beats),
-        ]
-        with m.If(axi.arvalid & axi.arready):
-            m.d.sync += [axi.araddr.eq(axi.araddr + burst_bytes), burst.eq(burst + 1), axi.arvalid.eq(~last)]
-        with m.If(self.read_start):
-            m.d.sync += [axi.araddr.eq(address), burst.eq(0), axi.arvalid.eq(~flight.outside)]
+        # READ: the last burst's handshake frees the engine for the next command.
+        burst, address = Signal(ceil_log2(c.page_bursts)), self.read_payload.address
+        free = ask_bursts(m, self, "ar", flight, start=self.read_start, address=address, burst=burst)
+        m.d.comb += self.read_ready.eq(free)
 
         # Beats fill one buffer after the other; a page that was not issued leaves its buffer as it is.
         beat, filling = Signal(ceil_log2(c.page_beats)), Signal(ceil_log2(c.load_buffers))

@@ -7,13 +7,13 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hw.axi import AxiWrite, ask
+from hw.axi import AxiWrite
+from hw.bursts import ask_bursts
 from hw.commands import Commands
 from hw.fault import FAULT
 from hw.flight import Flight
 from hw.pagebuffer import PageBuffer
 from hw.ports import TakePort
-from hw.window import outside
 from spec.errors import Error
 
 __all__ = ["Storer"]
@@ -81,12 +81,11 @@ class Storer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         c, k, axi = self.config, Commands(self.config), self.axi
-        burst_bytes = c.burst_beats * c.bus_bytes
         m.submodules.buffers = buffers = PageBuffer(
             size=c.store_buffers * c.page_bytes, write_bytes=c.rows, read_bytes=c.bus_bytes
         )
         m.submodules.flight = flight = Flight(
-            depth=c.store_buffers, bursts=c.page_bursts, burst_bytes=burst_bytes,
+            depth=c.store_buffers, bursts=c.page_bursts, burst_bytes=c.burst_beats * c.bus_bytes,
             refused=Error.WRITE_OUT_OF_WINDOW, failed=Error.WRITE_FAILED,
         )  # fmt: skip
 
@@ -109,21 +108,10 @@ class Storer(wiring.Component):
         with m.If(self.take_finish):
             m.d.sync += filling.eq(filling + 1)
 
-        # WRITE: one burst address after the other; the last one's handshake frees the engine for the next command.
-        burst = Signal(ceil_log2(c.page_bursts))
-        last = burst == c.page_bursts - 1
-        address = self.write_payload.address
-        m.d.comb += [
-            self.write_ready.eq(~axi.awvalid | (axi.awready & last)),
-            flight.push.eq(self.write_start),
-            flight.address.eq(address),
-            flight.outside.eq(outside(address, self.base, self.limit, c.page_bytes)),
-            *ask(axi, "aw", bus_bytes=c.bus_bytes, beats=c.burst_beats),
-        ]
-        with m.If(axi.awvalid & axi.awready):
-            m.d.sync += [axi.awaddr.eq(axi.awaddr + burst_bytes), burst.eq(burst + 1), axi.awvalid.eq(~last)]
-        with m.If(self.write_start):
-            m.d.sync += [axi.awaddr.eq(address), burst.eq(0), axi.awvalid.eq(~flight.outside)]
+        # WRITE: the last burst's handshake frees the engine for the next command.
+        burst, address = Signal(ceil_log2(c.page_bursts)), self.write_payload.address
+        free = ask_bursts(m, self, "aw", flight, start=self.write_start, address=address, burst=burst)
+        m.d.comb += self.write_ready.eq(free)
 
         # Started pages whose data have not left, and which of the buffers are to be skipped.
         started, owed = Signal(ceil_log2(c.store_buffers)), Signal(range(c.store_buffers + 1))

@@ -194,13 +194,11 @@ def _engines() -> list[Edit]:
              "~fetching & «~self.port.valid»", _ALWAYS),
         Edit("PLACE starts when the one before has read its buffer", loader,
              "«~fetching» & ~self.port.valid", _ALWAYS),
-        Edit("READ starts when the last burst of the one before is asked for", loader,
-             "self.read_ready.eq(«~axi.arvalid | (axi.arready & last)»)", _ALWAYS),
+        Edit("READ and WRITE start when the last burst of the one before is asked for", "hw/bursts.py",
+             "return «~valid | (ready & last)»", _ALWAYS),
         Edit("TAKE starts when the one before has asked for all words", storer,
              "«~self.port.valid» & ~asked[-1]", _ALWAYS),
         Edit("TAKE starts when no word of the one before is under way", storer, "& «~asked[-1] & ~here[-1]»", _ALWAYS),
-        Edit("WRITE starts when the last burst of the one before is asked for", storer,
-             "self.write_ready.eq(«~axi.awvalid | (axi.awready & last)»)", _ALWAYS),
         Edit("WRITE sends no beats of a page that has not started", storer, "axi.wvalid.eq(«(owed != 0)» & ~skip)",
              _ALWAYS),
         Edit("a tile is loaded when the shadow registers are free", weights, "issue.eq(running & «~full» & ~held)",
@@ -274,9 +272,6 @@ _PROOFS = {
         "is done; with its own it shares the port in serial mode",
     "TAKE waits for PLACE, which wrote its frame":
         "only dirty pages are taken, and their last writer is POST, which waited for PLACE",
-    "WRITE starts when the last burst of the one before is asked for":
-        "two WRITEs start as far apart as two TAKEs finish, a page's words, and no memory here keeps an address "
-        "waiting for so long; the storer's bench has one that does, and fails",
     "END waits for READ": "each PLACE waits for its READ, and END for PLACE",
     "an evicted page's last WRITE is kept":
         "EVICT works under policies that pass STORE over, where a clean page has been fetched since its last WRITE: "

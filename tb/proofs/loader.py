@@ -79,8 +79,8 @@ PROOFS = split(
     reached="the second burst of the second page is asked for",
     bug=Edit(
         "the next address does not wait for this one to be taken",
-        "hw/loader.py",
-        "with m.If(axi.arvalid & «axi.arready»):",
+        "hw/bursts.py",
+        "with m.If(valid & «ready»):",
         "OLD | 1",
     ),
 )

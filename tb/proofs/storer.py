@@ -103,8 +103,8 @@ PROOFS = split(
     reached="the second burst's address of the second page is taken",
     bug=Edit(
         "the next address does not wait for this one to be taken",
-        "hw/storer.py",
-        "with m.If(axi.awvalid & «axi.awready»):",
+        "hw/bursts.py",
+        "with m.If(valid & «ready»):",
         "OLD | 1",
     ),
 )
