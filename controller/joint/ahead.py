@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from controller.bind import widest_window
+from controller.last_uses import append_page
 from spec.isa import TensorClass
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def ahead(order: Sequence[tuple[Unit, int]], config: Config) -> dict[int, list[P
             at += 1
         while credit >= 1 and at < len(uses) and len(waiting) < pages:
             use, buffer, page = uses[at]
-            _append(found[index], buffer, page)
+            append_page(found[index], buffer, page)
             waiting.append(use)
             credit -= 1
             at += 1
@@ -63,11 +64,3 @@ def _first_uses(commands: Sequence[Command], config: Config) -> Iterator[tuple[i
                     if (buffer, page) not in seen:
                         seen.add((buffer, page))
                         yield index, buffer, page
-
-
-def _append(runs: list[PageRun], buffer: Buffer, page: int) -> None:
-    """Add a page, to the last run if it goes on with it."""
-    if runs and runs[-1][0] is buffer and runs[-1][1] + runs[-1][2] == page:
-        runs[-1] = buffer, runs[-1][1], runs[-1][2] + 1
-    else:
-        runs.append((buffer, page, 1))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from controller.emit import Wishes, emit
 from controller.joint.ports import by_engine
 from controller.joint.units import units
+from controller.last_uses import last_uses
 from controller.place import Placement, place
 from controller.plan.banded import banded
 from controller.plan.from_program import from_program, parts_of
@@ -132,17 +133,9 @@ class _Lowering:
         return {buffer for buffer in self._maps() if set(self.parts.all(buffer)) <= made}
 
     def _last_pages(self, begin: int, end: int) -> Iterator[tuple[int, list[PageRun]]]:
-        """The pages that a command names as the last of some: those of parameters too."""
-        words, seen = self.compiled.config.page_words, set[tuple["Buffer", int]]()
-        for index in reversed(range(begin, end)):
-            runs: list[PageRun] = []
-            for operand in self.commands[index].operands.values():
-                for low, high in operand.pages(words):
-                    for page in range(low, high):
-                        if (operand.buffer, page) not in seen:
-                            seen.add((operand.buffer, page))
-                            _append(runs, operand.buffer, page)
-            yield index, runs
+        """The pages that a command names as the last of some."""
+        for index, runs in last_uses(self.commands[begin:end], self.compiled.config.page_words):
+            yield begin + index, runs
 
     def _reread(self, begin: int, bands: Sequence[Sequence[Unit]]) -> None:
         """Weights leave at the end of each band but the last, which is where RELEASE gives them back."""
@@ -151,11 +144,3 @@ class _Lowering:
             for index, runs in self._last_pages(begin, end):
                 self.leaving[index] += [run for run in runs if run[0].kind is TensorClass.WEIGHTS]
             begin = end
-
-
-def _append(runs: list[PageRun], buffer: Buffer, page: int) -> None:
-    """Add a page, to the last run if it goes on with it."""
-    if runs and runs[-1][0] is buffer and runs[-1][1] + runs[-1][2] == page:
-        runs[-1] = buffer, runs[-1][1], runs[-1][2] + 1
-    else:
-        runs.append((buffer, page, 1))
