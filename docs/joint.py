@@ -47,7 +47,7 @@ def measure(name: str, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def without(compiled: Compiled, chains: Chains) -> dict[str, int]:
-    """Cycles of a plan that lacks one thing: bands, banks by engine, its own heights of tiles, pages fetched ahead."""
+    """Cycles of a plan that lacks one thing: bands, banks by engine, its own tiles, prefetches, maps that leave."""
     programs = Programs(compiled.tiled, list(compiled.placement.pages), compiled.config)
     banks = programs.placement(chains, programs.buffers)
 
@@ -61,6 +61,7 @@ def without(compiled: Compiled, chains: Chains) -> dict[str, int]:
         "banks": cycles(chains, compiled.placement),
         "tiles": cycles(tuple(replace(chain, heights=()) for chain in chains)),
         "prefetches": cycles(tuple(replace(chain, pages=0) for chain in chains)),
+        "leaving": cycles(tuple(replace(chain, leaves=False) for chain in chains)),
     }
 
 

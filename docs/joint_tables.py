@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FILE = "joint.jsonl"
 #: What the cycles of the search's own plan are kept as.
 _OWN = "joint"
-_MEANS = ("bands", "banks", "tiles", "prefetches")
+_MEANS = ("bands", "banks", "tiles", "prefetches", "leaving")
 Table = tuple[list[str], list[list[object]]]
 
 

@@ -37,6 +37,8 @@ class Chain:
         Rows of each operator's tiles; empty: as the compiler cut them.
     pages
         How many pages are fetched before their time at the most while it runs.
+    leaves
+        Whether pages of maps that chains behind it read leave when it has used them, rather than when room is needed.
     """
 
     first: int
@@ -44,6 +46,7 @@ class Chain:
     rule: Rule | None = None
     heights: tuple[int, ...] = ()
     pages: int = 0
+    leaves: bool = False
 
 
 Chains = tuple[Chain, ...]

@@ -122,7 +122,7 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
         chains = tuple(
             Chain(
                 one["first"], one["end"], None if one["rule"] is None else Rule(**one["rule"]), tuple(one["heights"]),
-                int(one["pages"]),
+                int(one["pages"]), bool(one["leaves"]),
             )
             for one in found["chains"]
         )  # fmt: skip

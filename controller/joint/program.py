@@ -13,6 +13,7 @@ from controller.joint.ahead import ahead
 from controller.joint.interleave import interleaved
 from controller.joint.ports import by_engine
 from controller.joint.units import units
+from controller.last_uses import last_uses
 from controller.place import Placement, place
 from sim.machine import Machine
 from spec.program import assemble
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from controller.choice import Tiled
+    from controller.emit import PageRun
     from controller.joint.chains import Chain, Chains
     from controller.joint.units import Unit
     from controller.layout import Buffer
@@ -73,7 +75,7 @@ class Programs:
 
     def arranged(self, chain: Chain) -> Arranged:
         """The units of a chain."""
-        alone = replace(chain, pages=0)
+        alone = replace(chain, pages=0, leaves=False)
         if alone not in self._arranged:
             self._arranged[alone] = self._arrange(chain)
         return self._arranged[alone]
@@ -83,7 +85,7 @@ class Programs:
 
         Maps that they find on chip are fetched with the first command; those that they leave behind stay.
         """
-        key = tuple((self.arranged(chain).key, chain.pages) for chain in chains)
+        key = tuple((self.arranged(chain).key, chain.pages, chain.leaves) for chain in chains)
         if key not in self.known:
             commands = [command for chain in chains for unit in self.arranged(chain).order for command in unit.commands]
             used = {operand.buffer for command in commands for operand in command.operands.values()}
@@ -111,7 +113,7 @@ class Programs:
         return Placement(found.pages, found.colours | apart, found.total)
 
     def instructions(
-        self, chains: Iterable[Chain], placement: Placement, found: Iterable[Buffer] = (),
+        self, chains: Chains, placement: Placement, found: Iterable[Buffer] = (),
         left: AbstractSet[Buffer] = frozenset(),
     ) -> list[Instruction]:  # fmt: skip
         """The program of chains, one after the other; `found` is fetched first, `left` stays."""
@@ -120,7 +122,20 @@ class Programs:
         fetched = ahead(order, self.config)
         fetched[0] = [*((one, 0, one.pages(self.config.page_words)) for one in found), *fetched.get(0, [])]
         whole = {buffer for runs in fetched.values() for buffer, _, _ in runs}
-        return emit(commands, placement, self.config, Wishes(fetched, whole=whole, kept=left))
+        wishes = Wishes(fetched, leaving=self._leaving(chains), whole=whole, kept=left)
+        return emit(commands, placement, self.config, wishes)
+
+    def _leaving(self, chains: Chains) -> dict[int, list[PageRun]]:
+        """After which command which pages of maps leave."""
+        found, begin = {}, 0
+        for chain in chains:
+            commands = [command for unit in self.arranged(chain).order for command in unit.commands]
+            if chain.leaves:
+                read = {view.buffer for one in self.tiled[chain.end :] for view in one.operator.views}
+                for index, runs in last_uses(commands, self.config.page_words):
+                    found[begin + index] = [run for run in runs if run[0] in read]
+            begin += len(commands)
+        return found
 
     def around(self, chains: Chains) -> tuple[list[Buffer], set[Buffer]]:
         """Maps that some chains find on chip, if these are not most of it, and those that they leave behind."""

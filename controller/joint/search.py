@@ -1,9 +1,9 @@
 """Which operators run band by band together, with which tiles: chains that change while the model says that it pays.
 
 A network is cut where less lies between operators than before and after, so that what is large stays inside a part.
-Each part is tried as it is and interleaved by several rules, then with other tiles, then neighbours as one; pages that
-are fetched ahead come last. A trial is a run of the golden model of a few chains, with those around them where these
-matter, so that what the neighbours leave on chip counts.
+Each part is tried as it is and interleaved by several rules, then with other tiles, then neighbours as one; maps that
+leave at once and pages that are fetched ahead come last. A trial is a run of the golden model of a few chains, with
+those around them where these matter, so that what the neighbours leave on chip counts.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _LONGEST = 12
 _AT_FIRST = 3
 #: Tiles for which the small model of the engines has so many times the cycles of the best are not tried.
 _HOPELESS = 1.1
-#: The part of the time after which only prefetches are tried.
-_BEFORE_PREFETCHES = 0.8
+#: The part of the time after which only maps that leave at once and prefetches are tried.
+_BEFORE_THE_WHOLE = 0.75
 
 
 class Search:
@@ -58,13 +58,19 @@ class Search:
         self.tiled, self.config, self.deadline, self.say = tiled, config, deadline, say
         self.programs = Programs(tiled, buffers, config)
         self._tuned_alike: dict[Hashable, Chain] = {}
-        #: Pages that are fetched before their time while chains are chosen: few, for they take room.
+        #: Pages that are fetched before their time while chains are chosen, if that pays: few, for they take room.
         self.few = config.frames // 16
+        #: What chains begin as: with so many or none, with maps that leave at once or not.
+        self.start = Chain(0, len(tiled))
 
     def run(self) -> Chains:
         """The fastest chains that are found by the deadline."""
         whole = self.deadline
-        self.deadline = whole.within(_BEFORE_PREFETCHES * whole.left)
+        self.deadline = whole.within(_BEFORE_THE_WHOLE * whole.left)
+        starts = [
+            replace(self.start, pages=pages, leaves=leaves) for pages in (self.few, 0) for leaves in (False, True)
+        ]
+        self.start = self._best((), [self._apart(start) for start in starts], ())[0]
         parts: list[Chains] = []
         for first, end in cut(self.tiled):
             before = parts[-1][-1:] if parts else ()
@@ -76,12 +82,16 @@ class Search:
             parts[at] = self._best(before, [part, *self._tuned(part)], ())
         self._merge(parts)
         self.deadline = whole
-        return self._fetched(tuple(chain for part in parts for chain in part))
+        return self._fetched(self._left(tuple(chain for part in parts for chain in part)))
 
     def _options(self, first: int, end: int) -> Iterator[Chains]:
-        yield tuple(Chain(number, number + 1, pages=self.few) for number in range(first, end))
+        yield self._apart(self.start)[first:end]
         if end - first > 1:
-            yield from ((Chain(first, end, rule, pages=self.few),) for rule in RULES[:_AT_FIRST])
+            yield from ((replace(self.start, first=first, end=end, rule=rule),) for rule in RULES[:_AT_FIRST])
+
+    def _apart(self, start: Chain) -> Chains:
+        """All operators, one after the other."""
+        return tuple(replace(start, first=number, end=number + 1) for number in range(len(self.tiled)))
 
     def _tuned(self, part: Chains) -> Iterator[Chains]:
         """Chains of a part with other tiles, and by other rules for these, as they are best alone.
@@ -144,7 +154,16 @@ class Search:
         """Chains as a single one, of the tiles that each has, by their rules and those that are best most often."""
         rules = dict.fromkeys([*(one.rule for one in apart if one.rule), *RULES[:2]])
         heights = tuple(one.height for chain in apart for one in self.programs.arranged(chain).tiled)
-        return [(Chain(apart[0].first, apart[-1].end, rule, heights, self.few),) for rule in rules]
+        one = replace(self.start, first=apart[0].first, end=apart[-1].end, heights=heights)
+        return [(replace(one, rule=rule),) for rule in rules]
+
+    def _left(self, chains: Chains) -> Chains:
+        """Chains with maps that leave at once or that do not: all of them first, then each, from the first on."""
+        chains = self._best((), [chains, tuple(replace(one, leaves=not one.leaves) for one in chains)], ())
+        for at, chain in enumerate(chains):
+            self._tell(chain.first, chain.end, "with maps that leave at once, or not")
+            chains = self._best((), [chains, _with(chains, at, replace(chain, leaves=not chain.leaves))], ())
+        return chains
 
     def _fetched(self, chains: Chains) -> Chains:
         """Chains with more or fewer pages fetched ahead: all of them first, then each, the last first."""
@@ -158,7 +177,7 @@ class Search:
                     chains = best or chains
                     pages = chains[at].pages
                     pages = min(2 * pages or 4, self.config.frames) if more else pages // 2
-                    best = self._best((), [chains, _with_pages(chains, at, pages)], ())
+                    best = self._best((), [chains, _with(chains, at, replace(chains[at], pages=pages))], ())
         return chains
 
     def _best(self, before: Chains, options: Iterable[Chains], after: Chains) -> Chains:
@@ -178,5 +197,5 @@ class Search:
         self.say(f"{names} {how}; {len(self.programs.known)} trials")
 
 
-def _with_pages(chains: Chains, at: int, pages: int) -> Chains:
-    return (*chains[:at], replace(chains[at], pages=pages), *chains[at + 1 :])
+def _with(chains: Chains, at: int, chain: Chain) -> Chains:
+    return (*chains[:at], chain, *chains[at + 1 :])

@@ -50,7 +50,7 @@ def rule(room: float) -> Rule:
 
 @st.composite
 def some_chains(draw: st.DrawFn) -> Chains:
-    """Any partition of the operators, each part in order or by any rule, with any tiles and prefetches."""
+    """Any partition of the operators, each part in order or by any rule; any tiles, prefetches, maps that leave."""
     count = len(digits().tiled)
     ends = [*sorted(draw(st.sets(st.integers(1, count - 1)))), count]
     begins = [0, *ends[:-1]]
@@ -59,6 +59,7 @@ def some_chains(draw: st.DrawFn) -> Chains:
         Chain(
             first, end, draw(st.sampled_from((None, *RULES))) if end - first > 1 else None,
             tuple(heights[first:end]) if draw(st.booleans()) else (), draw(st.sampled_from((0, 1, 4, 32))),
+            draw(st.booleans()),
         )
         for first, end in zip(begins, ends, strict=True)
     )  # fmt: skip
@@ -79,6 +80,22 @@ def test_whatever_the_chains_the_network_s_integers_come_out(chains: Chains) -> 
         assert np.array_equal(trace.outputs[name], wanted)
     commands = sum(len(one.commands) for one in compiled.tiled)
     assert Counter(one.opcode for one in compiled.instructions)[Opcode.COMPUTE] == commands
+
+
+def test_maps_that_others_read_leave_with_their_last_use_in_a_chain_and_no_others() -> None:
+    made = digits().tiled[3].operator.result.buffer
+    assert any(made in {view.buffer for view in one.operator.views} for one in digits().tiled[4:])
+    programs = Programs(digits().tiled, list(digits().placement.pages), digits().config)
+
+    def evicted(*chains: Chain) -> int:
+        placement = programs.placement(chains, programs.buffers)
+        return sum(one.opcode is Opcode.EVICT for one in programs.instructions(chains, placement))
+
+    rest = Chain(4, len(digits().tiled))
+    assert evicted(Chain(0, 4), rest) == 0
+    assert evicted(Chain(0, 4, leaves=True), rest) > 0
+    # Nobody is left to read anything.
+    assert evicted(Chain(0, len(digits().tiled), leaves=True)) == 0
 
 
 def test_a_unit_is_all_of_a_sum_and_needs_who_writes_what_it_reads() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DIGITS = Path(__file__).parents[3] / "docs/data/digits.onnx"
 #: All operators of the network, one after the other.
-CHAIN = {"first": 0, "end": 8, "rule": None, "heights": [], "pages": 0}
+CHAIN = {"first": 0, "end": 8, "rule": None, "heights": [], "pages": 0, "leaves": False}
 
 
 @pytest.fixture(scope="module")
