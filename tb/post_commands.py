@@ -1,0 +1,291 @@
+"""A world of post-processing: memories that know no pages, and commands with all that they read, write and take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.commands import Commands
+from hw.ports import WritePort
+from hw.postprocess import Postprocess
+from sim.average import average_windows
+from sim.depthwise import reduce_windows
+from sim.lookup import replace as replaced
+from sim.requantize import add_residual, requantize
+from spec.config import CONFIGS
+from spec.isa import BOUNDS, CLAMP, KERNEL, LINE, Mode
+from spec.timing import (
+    AVERAGE_TURN,
+    CONSTANTS_WORDS,
+    POST_ISSUE,
+    POST_LATENCY,
+    POST_TURN,
+    READ_LATENCY,
+    lookup_words,
+    post_time,
+    slot_cycles,
+)
+
+__all__ = ["LINED", "WEIGHTED", "Job", "World", "configuration"]
+
+#: Modes with a WEIGHTS operand that the engine reads, and those that go through the line buffer.
+WEIGHTED, LINED = (Mode.DEPTHWISE, Mode.AVERAGE), (Mode.DEPTHWISE, Mode.SUM, Mode.MAX)
+
+
+def configuration(rows, taps):
+    """Give the tiny machine with other words and so many multipliers a lane."""
+    return replace(CONFIGS["tiny"], rows=rows, cols=rows, depthwise_taps=taps)
+
+
+class World(wiring.Component):
+    """The engine, a memory of all virtual words, and an accumulator. What was not asked for arrives inverted."""
+
+    def __init__(self, config):
+        self.config = config
+        k = Commands(config)
+        self.rows_bits = (2 * config.half_rows - 1).bit_length()
+        super().__init__({
+            "start": In(1), "payload": In(k.post), "ready": Out(1), "finish": Out(1),
+            "read_valid": Out(1), "read_address": Out(k.address_width), "write": Out(WritePort(config)),
+            "poke_word": In(1), "poke_sums": In(1), "poke_address": In(k.address_width),
+            "poke_data": In(32 * config.cols),
+        })  # fmt: skip
+
+    def elaborate(self, platform):  # noqa: ARG002
+        m = Module()
+        c, k = self.config, Commands(self.config)
+        m.submodules.engine = engine = Postprocess(config=c)
+        wiring.connect(m, wiring.flipped(self.write), engine.write)
+        m.d.comb += [engine.start.eq(self.start), engine.payload.eq(self.payload)]
+        m.d.comb += [self.ready.eq(engine.ready), self.finish.eq(engine.finish)]
+        m.d.comb += [self.read_valid.eq(engine.read.valid), self.read_address.eq(engine.read.address)]
+
+        sums = Cat(engine.drain.row, engine.drain.half)
+        parts = (
+            ("words", 8 * c.rows, 1 << k.address_width, self.poke_word, engine.read.valid, engine.read.address,
+             engine.read.data, READ_LATENCY),
+            ("sums", 32 * c.cols, c.accumulator_rows, self.poke_sums, engine.drain.valid, sums, engine.drain.sums, 1),
+        )  # fmt: skip
+        for name, width, depth, poke, valid, address, data, latency in parts:
+            m.submodules[name] = cells = memory.Memory(shape=unsigned(width), depth=depth, init=[])
+            write, read = cells.write_port(), cells.read_port()
+            m.d.comb += [write.en.eq(poke), write.addr.eq(self.poke_address), write.data.eq(self.poke_data)]
+            m.d.comb += [read.en.eq(1), read.addr.eq(address)]
+            asked = Signal(name=f"{name}_asked")
+            m.d.sync += asked.eq(valid)
+            word = Mux(asked, read.data, ~read.data)
+            for stage in range(1, latency):
+                register = Signal(width, name=f"{name}_{stage}")
+                m.d.sync += register.eq(word)
+                word = register
+            m.d.comb += data.as_value().eq(word)
+        return m
+
+
+class Job:
+    """A command with everything it reads, in virtual memory ``words`` and accumulator ``sums``."""
+
+    def __init__(
+        self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, lookup=None, half=None,
+        lines=None,
+    ):
+        self.config, self.words, self.sums, self.mode, self.residual = config, words, sums, mode, residual
+        self.rng, self.count, self.lines = rng, size[0] * size[1], lines is not None
+        anywhere = lambda: int(rng.integers(0, len(words)))  # noqa: E731
+        fields = {}
+        for word in (KERNEL, BOUNDS, CLAMP):
+            fields |= {f.name: int(rng.integers(f.range[0], f.range[1] + 1)) for f in word.fields}
+        fields |= dict(zip(("kernel_h", "kernel_w"), kernel, strict=True))
+        fields |= {n: int(rng.integers(1, 4)) for n in ("stride_h", "stride_w", "dilation_h", "dilation_w")}
+        if lines is not None:
+            fields |= {"stride_h": lines[0], "stride_w": lines[1], "dilation_h": 1, "dilation_w": 1}
+        fields |= {"blocks": 1, "height": int(rng.integers(1, 30)), "width": int(rng.integers(1, 30))}
+        for side in "ab":
+            fields[f"low_{side}"], fields[f"high_{side}"] = sorted((fields[f"low_{side}"], fields[f"high_{side}"]))
+        pick = lambda word: {f.name: fields[f.name] for f in word.fields if f.name != "opcode"}  # noqa: E731
+        self.clamp = pick(CLAMP)
+        self.window = {
+            "base": anywhere(), **pick(KERNEL), **pick(BOUNDS), "out_height": size[0], "out_width": size[1],
+            "y": int(rng.integers(-5, 6)), "x": int(rng.integers(-5, 6)),
+        }  # fmt: skip
+        stride = lambda: int(rng.integers(0, 1 << 20))  # noqa: E731
+        self.output = {"base": anywhere(), "run": size[1], "stride": stride(), "count": size[0]}
+        # The addend's runs need not be the output's; without a residual they are anything.
+        self.addend = {"base": anywhere(), "run": size[0], "stride": stride(), "count": size[1]}
+        if not residual:
+            self.addend = {"base": anywhere(), "run": 0, "stride": stride(), "count": 0}
+        self.factors = {n: np.float32(rng.uniform(-2, 2)) for n in ("first_ratio", "second_ratio", "fixed")}
+        self.half = int(rng.integers(0, 2)) if half is None else half
+        self.lookup = int(rng.integers(0, 2)) if lookup is None else lookup
+        self.constants, self.weights, self.table = anywhere(), anywhere(), anywhere()
+        self.taps = kernel[0] * kernel[1] if mode is Mode.DEPTHWISE else int(rng.integers(0, config.window_taps + 1))
+
+        area = kernel[0] * kernel[1]
+        size_of_sums = {
+            Mode.ARRAY: 2.0**18, Mode.DEPTHWISE: 5000 * area**0.5, Mode.SUM: 90 * area**0.5, Mode.MAX: 64,
+            Mode.AVERAGE: 64,
+        }[mode]  # fmt: skip
+        self.borders = np.zeros((0, config.rows), np.int8)
+        if mode is Mode.AVERAGE:
+            # A mantissa, and as float32 the sums of some windows.
+            lines, mantissa = int(rng.integers(1, LINE + 1)), int(rng.integers(1 << 23, 1 << 24))
+            sums = np.sort(mantissa * rng.integers(-90, 90, lines * LINE - 1) * area**0.5).astype(np.float32)
+            keys = sums.view(np.int32) ^ (sums.view(np.int32) >> 31 & 0x7FFFFFFF)
+            self.borders = np.array([mantissa, *keys], np.int32).view(np.int8).reshape(-1, config.rows)
+            self.taps = len(self.borders)
+        self.bias = rng.integers(-int(size_of_sums), int(size_of_sums), config.cols).astype(np.int32)
+        self.scale = (rng.choice([-1, 1], config.cols) * rng.uniform(0.2, 2, config.cols) * 100 / size_of_sums).astype(
+            np.float32
+        )
+        table = np.stack([self.bias, self.scale.view(np.int32)], 1).tobytes()
+        self.biases = np.frombuffer(table, np.int8).reshape(CONSTANTS_WORDS, config.rows)
+
+    def payload(self):
+        bits = {n: int(x.view(np.uint32)) for n, x in self.factors.items()}
+        height, width = self.region() if self.lines else (0, 0)
+        return {
+            "mode": int(self.mode), "half": self.half, "residual": self.residual, "lines": int(self.lines),
+            "region": {"height": height, "width": width}, "constants": self.constants, "lookup": self.lookup,
+            "table": self.table, "weights": self.weights, "taps": self.taps, "window": self.window,
+            "addend": self.addend, "output": self.output, "scale": bits, "clamp": self.clamp,
+        }  # fmt: skip
+
+    def lay(self):
+        """The words of borders and constants, for the memory: they may overwrite whatever was there."""
+        laid = []
+        for first, words in ((self.weights, self.borders), (self.constants, self.biases)):
+            where = (first + np.arange(len(words))) % len(self.words)
+            self.words[where] = words
+            laid += [int(address) for address in where]
+        return laid
+
+    def walk(self, part):
+        return [
+            (part["base"] + i * part["stride"] + j) % len(self.words)
+            for i in range(part["count"]) for j in range(part["run"])
+        ]  # fmt: skip
+
+    def region(self):
+        """Rows and columns of the inputs that all windows reach."""
+        w = self.window
+        return tuple(
+            (w[f"out_{size}"] - 1) * w[f"stride_{side}"] + w[f"kernel_{side}"]
+            for size, side in (("height", "h"), ("width", "w"))
+        )
+
+    def raster(self):
+        """Of each word of the region its address, None for padding, and whether it is a window's last."""
+        w = self.window
+        for row, column in np.ndindex(*self.region()):
+            y, x = w["y"] + row, w["x"] + column
+            inside = 0 <= y < w["height"] and 0 <= x < w["width"]
+            ends = all(
+                at >= w[f"kernel_{side}"] - 1 and (at - w[f"kernel_{side}"] + 1) % w[f"stride_{side}"] == 0
+                for at, side in ((row, "h"), (column, "w"))
+            )
+            yield (w["base"] + y * w["row_stride"] + x) % len(self.words) if inside else None, ends
+
+    def spots(self):
+        """Of each window its taps' addresses, None for padding."""
+        w, rows = self.window, []
+        for oy in range(w["out_height"]):
+            for ox in range(w["out_width"]):
+                taps = []
+                for ky in range(w["kernel_h"]):
+                    for kx in range(w["kernel_w"]):
+                        row = w["y"] + oy * w["stride_h"] + ky * w["dilation_h"]
+                        col = w["x"] + ox * w["stride_w"] + kx * w["dilation_w"]
+                        inside = 0 <= row < w["height"] and 0 <= col < w["width"]
+                        taps.append((w["base"] + row * w["row_stride"] + col) % len(self.words) if inside else None)
+                rows.append(taps)
+        return rows
+
+    def reads(self):
+        """(cycle from start, address) of every read, and the cycle of each row's last one."""
+        words, out, ends = len(self.words), [], []
+        out += [(POST_ISSUE + i, (self.constants + i) % words) for i in range(CONSTANTS_WORDS)]
+        at = POST_ISSUE + CONSTANTS_WORDS
+        if self.lookup:
+            out += [(at + i, (self.table + i) % words) for i in range(lookup_words(self.config))]
+            at += lookup_words(self.config)
+        if self.mode in WEIGHTED:
+            out += [(at + i, (self.weights + i) % words) for i in range(self.taps)]
+            at += self.taps
+        at += POST_TURN
+        addends = self.walk(self.addend)
+        if self.lines:
+            for address, last in self.raster():
+                out += [(at, address)] if address is not None else []
+                at += slot_cycles(self.config, self.window["kernel_w"])
+                if last and self.residual:
+                    out.append((at, addends[len(ends)]))
+                    at += 1
+                ends += [at - 1] * last
+            return out, ends
+        rows = [[]] * self.count if self.mode is Mode.ARRAY else self.spots()
+        for row, taps in enumerate(rows):
+            addend = [addends[row]] if self.residual else []
+            slot, turn = (self.config.rows, AVERAGE_TURN) if self.mode is Mode.AVERAGE else (1, 0)
+            if self.mode is Mode.ARRAY:
+                addend = addend or [None]
+            for address in taps:
+                out += [(at, address)] if address is not None else []
+                at += slot
+            at += turn
+            for address in addend:
+                out += [(at, address)] if address is not None else []
+                at += 1
+            ends.append(at - 1)
+        return out, ends
+
+    def expected(self):
+        """(cycle from start, address, word) of every write's request, one cycle before it is in the bank."""
+        c = self.clamp
+        if self.mode is Mode.ARRAY:
+            value = self.sums[self.half, : self.count]
+        else:
+            pad = np.full(self.config.rows, self.window["pad"], np.int8)
+            taps = np.array([[pad if a is None else self.words[a] for a in taps] for taps in self.spots()])
+            where = (self.weights + np.arange(self.taps)) % len(self.words)
+            weights = self.words[where]
+            if self.mode is Mode.AVERAGE:
+                value = average_windows(taps, self.window["pad"], weights.reshape(-1).view(np.int32))
+            else:
+                value = reduce_windows(taps, self.mode, weights if self.mode is Mode.DEPTHWISE else None)
+        out = requantize(value, self.bias, self.scale, zero=c["zero_a"], low=c["low_a"], high=c["high_a"])
+        if self.residual:
+            out = add_residual(
+                out, self.words[self.walk(self.addend)], zero=c["zero_b"], low=c["low_b"], high=c["high_b"],
+                unsigned_a=bool(c["unsigned_a"]), unsigned_b=bool(c["unsigned_b"]), swap=bool(c["swap"]),
+                **self.factors,
+            )  # fmt: skip
+        if self.lookup:
+            out = replaced(out, self.words[(self.table + np.arange(lookup_words(self.config))) % len(self.words)])
+        ends = self.reads()[1]
+        return [
+            (end + POST_LATENCY - 1, address, word.tolist())
+            for end, address, word in zip(ends, self.walk(self.output), out, strict=True)
+        ]
+
+    def time(self):
+        """The closed formula's finish."""
+        words = {
+            "table_words": lookup_words(self.config) if self.lookup else 0,
+            "tap_words": self.taps if self.mode in WEIGHTED else 0,
+        }
+        if self.mode is Mode.ARRAY:
+            return post_time(**words, slots=self.count)
+        addends = self.count * self.residual
+        if self.lines:
+            slots, cycles = prod(self.region()), slot_cycles(self.config, self.window["kernel_w"])
+            return post_time(**words, slots=slots, slot_cycles=cycles, addends=addends)
+        slots = self.count * self.window["kernel_h"] * self.window["kernel_w"]
+        if self.mode is Mode.AVERAGE:
+            turns = self.count * AVERAGE_TURN
+            return post_time(**words, slots=slots, slot_cycles=self.config.rows, addends=addends + turns)
+        return post_time(**words, slots=slots, addends=addends)
