@@ -48,7 +48,7 @@ def measure(name: str, say: Callable[[str], None]) -> dict[str, Any]:
 
 def without(compiled: Compiled, chains: Chains) -> dict[str, int]:
     """Cycles of a plan that lacks one thing: bands, banks by engine, its own tiles, prefetches, maps that leave."""
-    programs = Programs(compiled.tiled, list(compiled.placement.pages), compiled.config)
+    programs = Programs(compiled)
     banks = programs.placement(chains, programs.buffers)
 
     def cycles(some: Chains, placement: Placement = banks) -> int:

@@ -26,7 +26,7 @@ def spans(compiled: Compiled, chains: Chains) -> list[dict[str, int]]:
     run = Machine(config).run(
         found.program, found.image.copy(), policy=Policy.DIRECTED, address=found.program_address, compute_outputs=False
     )
-    programs = Programs(compiled.tiled, list(compiled.placement.pages), config)
+    programs = Programs(compiled)
     commands = [command for chain in chains for unit in programs.arranged(chain).order for command in unit.commands]
     queues: dict[Queue, list[Interval]] = {queue: [] for queue in Queue}
     for one in run.commands:

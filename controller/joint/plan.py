@@ -75,7 +75,7 @@ class Planned:
 
 def plan(compiled: Compiled, deadline: Deadline, say: Callable[[str], None]) -> Planned:
     """Search until the deadline, then run what was found and every policy exactly."""
-    found = Search(compiled.tiled, list(compiled.placement.pages), compiled.config, deadline, say).run()
+    found = Search(Programs(compiled), deadline, say).run()
     single = tuple(Chain(place, place + 1) for place in range(len(compiled.tiled)))
     tried: dict[Chains, int] = {}
     for some in (found, single):
@@ -99,7 +99,7 @@ def _bounds(compiled: Compiled) -> Iterator[tuple[int, str]]:
 
 def rearranged(compiled: Compiled, chains: Chains) -> Compiled:
     """The program with its operators in chains; only order, tiles' heights, prefetches and banks are different."""
-    programs = Programs(compiled.tiled, list(compiled.placement.pages), compiled.config)
+    programs = Programs(compiled)
     placement = programs.placement(chains, programs.buffers)
     instructions = programs.instructions(chains, placement)
     tiled = tuple(one for chain in chains for one in programs.arranged(chain).tiled)

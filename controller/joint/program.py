@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from controller.choice import Tiled
+    from controller.compiler import Compiled
     from controller.emit import PageRun
     from controller.joint.chains import Chain, Chains
     from controller.joint.units import Unit
     from controller.layout import Buffer
-    from spec.config import Config
     from spec.program import Instruction
 
 _ALIGNMENT = 4096
@@ -54,20 +54,12 @@ class Arranged:
 
 
 class Programs:
-    """Makes and runs programs of chains of a network that is cut into commands.
+    """Makes and runs programs of chains of a network that is cut into commands."""
 
-    Parameters
-    ----------
-    tiled
-        The operators, in order.
-    buffers
-        All buffers of the network, in the order in which they lie in DRAM.
-    config
-        The machine.
-    """
-
-    def __init__(self, tiled: Sequence[Tiled], buffers: Sequence[Buffer], config: Config) -> None:
-        self.tiled, self.buffers, self.config = tiled, buffers, config
+    def __init__(self, compiled: Compiled) -> None:
+        self.tiled, self.config = compiled.tiled, compiled.config
+        #: All of the network, in the order in which they lie in DRAM.
+        self.buffers = list(compiled.placement.pages)
         #: Cycles of all chains that were run, by what tells their programs apart.
         self.known: dict[Hashable, int] = {}
         self.cut = cache(self._cut)

@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING
 
 from controller.choice import fits
 from controller.joint.chains import RULES, Chain, Chains, cut
-from controller.joint.program import Programs
 from controller.trial import shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
-    from controller.choice import Tiled
-    from controller.layout import Buffer
+    from controller.joint.program import Programs
     from controller.plan.deadline import Deadline
-    from spec.config import Config
 
 #: Operators of the longest chain: all that are open at a time need a slot for each of their buffers.
 _LONGEST = 12
@@ -39,12 +36,8 @@ class Search:
 
     Parameters
     ----------
-    tiled
-        The operators, in order.
-    buffers
-        All buffers of the network, in the order in which they lie in DRAM.
-    config
-        The machine.
+    programs
+        What makes and runs their programs.
     deadline
         When the best chains so far are taken.
     say
@@ -52,16 +45,15 @@ class Search:
     """
 
     def __init__(
-        self, tiled: Sequence[Tiled], buffers: Sequence[Buffer], config: Config, deadline: Deadline,
-        say: Callable[[str], None] = lambda _: None,
-    ) -> None:  # fmt: skip
-        self.tiled, self.config, self.deadline, self.say = tiled, config, deadline, say
-        self.programs = Programs(tiled, buffers, config)
+        self, programs: Programs, deadline: Deadline, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.programs, self.deadline, self.say = programs, deadline, say
+        self.tiled, self.config = programs.tiled, programs.config
         self._tuned_alike: dict[Hashable, Chain] = {}
         #: Pages that are fetched before their time while chains are chosen, if that pays: few, for they take room.
-        self.few = config.frames // 16
+        self.few = self.config.frames // 16
         #: What chains begin as: with so many or none, with maps that leave at once or not.
-        self.start = Chain(0, len(tiled))
+        self.start = Chain(0, len(self.tiled))
 
     def run(self) -> Chains:
         """The fastest chains that are found by the deadline."""

@@ -85,7 +85,7 @@ def test_whatever_the_chains_the_network_s_integers_come_out(chains: Chains) -> 
 def test_maps_that_others_read_leave_with_their_last_use_in_a_chain_and_no_others() -> None:
     made = digits().tiled[3].operator.result.buffer
     assert any(made in {view.buffer for view in one.operator.views} for one in digits().tiled[4:])
-    programs = Programs(digits().tiled, list(digits().placement.pages), digits().config)
+    programs = Programs(digits())
 
     def evicted(*chains: Chain) -> int:
         placement = programs.placement(chains, programs.buffers)
@@ -177,7 +177,7 @@ def test_pages_come_before_the_command_that_needs_them_and_not_too_many() -> Non
 
 
 def test_a_height_changes_commands_but_not_the_words_of_parameters() -> None:
-    programs = Programs(digits().tiled, list(digits().placement.pages), digits().config)
+    programs = Programs(digits())
     for place, one in enumerate(digits().tiled):
         for height in some_heights(place):
             other = programs.cut(place, height)
@@ -190,7 +190,7 @@ def test_a_height_changes_commands_but_not_the_words_of_parameters() -> None:
 
 def test_a_chain_alone_finds_what_comes_before_it_and_leaves_what_is_read_after_it() -> None:
     """`block` adds what `half` made to what it makes of `depthwise`; `third` reads it."""
-    programs = Programs(digits().tiled, list(digits().placement.pages), digits().config)
+    programs = Programs(digits())
     names = {one.operator.name: one.operator.result.buffer for one in digits().tiled}
     found, left = programs.around((Chain(3, 5),))
     assert found == [names["half"]]
@@ -233,6 +233,6 @@ def test_a_plan_is_no_slower_than_any_policy_and_no_faster_than_the_bound() -> N
 
 def test_without_time_operators_run_one_after_the_other() -> None:
     compiled = digits()
-    search = Search(compiled.tiled, list(compiled.placement.pages), compiled.config, Deadline(0))
+    search = Search(Programs(compiled), Deadline(0))
     found = [(one.first, one.end, one.rule, one.heights) for one in search.run()]
     assert found == [(place, place + 1, None, ()) for place in range(len(compiled.tiled))]
