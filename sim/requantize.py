@@ -77,6 +77,11 @@ def add_residual(
     --------
     >>> add_residual([10, -3], [4, 4], first_ratio=1.5, second_ratio=0.25, fixed=0.0, zero=2, low=-1, high=127).tolist()
     [18, -1]
+
+    Infinite products of both signs have no sum, which is clamped as if it were the smallest:
+
+    >>> add_residual([10], [4], first_ratio=3e38, second_ratio=-3e38, fixed=0.0, zero=0, low=-7, high=7).tolist()
+    [-7]
     """
     a = np.asarray(activation, np.int8).astype(np.int64) + 128 * unsigned_a
     r = np.asarray(residual, np.int8).astype(np.int64) + 128 * unsigned_b
@@ -110,6 +115,7 @@ def _normal(number: ArrayLike) -> NDArray[np.float32]:
 
 
 def _clamped(number: NDArray[np.float32], zero: int, low: int, high: int) -> NDArray[np.int8]:
-    """Rounded half to even, saturated to int32, moved by the zero point, clamped."""
-    rounded = np.clip(np.rint(number).astype(np.float64), _INT32.min, _INT32.max).astype(np.int64)
+    """Rounded half to even, saturated to int32, moved by the zero point, clamped; what is no number is the smallest."""
+    whole = np.nan_to_num(np.rint(number).astype(np.float64), nan=_INT32.min)
+    rounded = np.clip(whole, _INT32.min, _INT32.max).astype(np.int64)
     return np.minimum(np.maximum(rounded + zero, low), high).astype(np.int8)
