@@ -7,7 +7,7 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from docs.tables import _table
+from docs.markdown import table
 
 ROOT = Path(__file__).parents[1]
 #: LUTs that a cell takes: a carry cell adds two bits, a cell of distributed memory holds four and has a write port.
@@ -50,7 +50,7 @@ def main() -> int:
         units["rest"] += units.pop(name)
     rows = sorted(units.items(), key=lambda item: (item[0] == "rest", -item[1]["LUTs"]))
     total = sum((used for _, used in rows), Counter())
-    print(_table(["unit", *columns], [[f"`{n}`" if n != "rest" else n, *(f"{u[c]:,}" for c in columns)] for n, u in
+    print(table(["unit", *columns], [[f"`{n}`" if n != "rest" else n, *(f"{u[c]:,}" for c in columns)] for n, u in
                                       (*rows, ("all", total))]))  # fmt: skip
     return 0
 
