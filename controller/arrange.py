@@ -1,4 +1,4 @@
-"""The graph as operators of the machine, in order: additions fused, concatenations placed, moves put in."""
+"""The graph as operators of the machine, in order: additions fused, features where they lie, moves put in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from controller.addition import residual_of
 from controller.averages import average_table
+from controller.features import part_name
 from controller.graph import (
     Addition,
     Concatenation,
@@ -23,8 +24,9 @@ from controller.graph import (
     Tensor,
     sources,
 )
-from controller.layout import Buffer, View, full_blocks
+from controller.layout import Buffer, Lanes, View, blocks_of
 from controller.operators import Operator
+from controller.stored import Stored, on_windows
 from controller.values import quantization_of
 from spec.isa import Mode, TensorClass
 
@@ -43,8 +45,8 @@ class Arrangement:
 def arrange(graph: Graph, config: Config) -> Arrangement:
     """Operators for a graph on a machine.
 
-    A convolution whose result only an addition reads takes the other operand as its residual. A concatenation's
-    operands are computed where the concatenation will lie, unless they lie elsewhere already or change their scale.
+    A convolution whose result only an addition reads takes the other operand as its residual. What is stored is what
+    operators write; selections and concatenations are read where their channels lie.
     """
     return _Arranger(graph, config).run()
 
@@ -56,25 +58,16 @@ class _Arranger:
         self.kept = {port.tensor.name for port in (*graph.inputs, *graph.outputs)}
         self.producers: dict[str, Node] = {node.result.name: node for node in graph.nodes}
         self.fused = self._fused()
-        self.lanes: dict[str, tuple[int, ...]] = {}
-        self.inside: dict[str, tuple[str, int]] = {}
-        self.views: dict[str, View] = {}
-        self.buffers: dict[str, Buffer] = {}
+        self.stored = Stored(graph, config, self._leaders())
         self.operators: list[Operator] = []
 
     def run(self) -> Arrangement:
-        for port in self.graph.inputs:
-            self.lanes[port.tensor.name] = full_blocks(port.tensor.shape[1], self.config.rows)
-        for node in self.graph.nodes:
-            self.lanes[node.result.name] = self._lanes_of(node)
-        for node in reversed(self.graph.nodes):
-            if isinstance(node, Concatenation):
-                self._place(node)
         for node in self.graph.nodes:
             if node.result.name not in self.fused.values():
                 self._emit(node)
         tensors = [port.tensor for port in (*self.graph.inputs, *self.graph.outputs)]
-        return Arrangement(tuple(self.operators), {**self.views, **{t.name: self._view(t) for t in tensors}})
+        views = {**self.stored.views, **{one.name: self._view(one) for one in tensors}}
+        return Arrangement(tuple(self.operators), views)
 
     def _fused(self) -> dict[str, str]:
         """Result of the addition -> result of the convolution that does it, for each pair."""
@@ -94,75 +87,41 @@ class _Arranger:
                 pairs[node.result.name] = max(free, key=lambda one: order[one.name]).name
         return pairs
 
-    def _lanes_of(self, node: Node) -> tuple[int, ...]:
-        if isinstance(node, Concatenation):
-            return sum((self.lanes[source.name] for source in node.sources), ())
-        if isinstance(node, Convolution) and not self._taps(node):
-            return full_blocks(node.result.shape[1], self.config.rows)
-        if isinstance(node, Addition):
-            return self.lanes[self.fused.get(node.result.name, node.first.name)]
-        return self.lanes[sources(node)[0].name]
-
-    def _taps(self, node: Convolution) -> bool:
-        """Whether the window engine does it."""
-        return node.depthwise and int(np.prod(node.weights.shape[2:])) <= self.config.window_taps
-
-    def _place(self, node: Concatenation) -> None:
-        inputs = {port.tensor.name for port in self.graph.inputs}
-        block = 0
-        for source, form in zip(node.sources, node.requantizes, strict=True):
-            if form is None and source.name not in self.inside and source.name not in inputs:
-                self.inside[source.name] = node.result.name, block
-            block += len(self.lanes[source.name])
+    def _leaders(self) -> dict[str, Tensor]:
+        """For each addition whose lanes they are: an operand that it, or who does it, cannot lay otherwise."""
+        found = {}
+        for node in self.graph.nodes:
+            if isinstance(node, Addition):
+                own = self.producers.get(self.fused.get(node.result.name, ""))
+                found[node.result.name] = node.first
+                if isinstance(own, Convolution):
+                    other = node.second if own.result == node.first else node.first
+                    found[node.result.name] = own.result if on_windows(own, self.config) else other
+        return found
 
     def _view(self, tensor: Tensor) -> View:
-        if tensor.name not in self.views:
-            root, first = tensor.name, 0
-            while root in self.inside:
-                root, block = self.inside[root]
-                first += block
-            batch, _, height, width = tensor.shape
-            blocks = len(self.lanes[root])
-            self.views[tensor.name] = View(
-                self._buffer(root, batch * height * width * blocks), batch, height, width, blocks, first,
-                self.lanes[tensor.name],
-            )  # fmt: skip
-        return self.views[tensor.name]
-
-    def _buffer(self, root: str, words: int) -> Buffer:
-        if root not in self.buffers:
-            kind = TensorClass.ACTIVATION
-            if any(port.tensor.name == root for port in self.graph.outputs):
-                kind = TensorClass.OUTPUT
-            if any(port.tensor.name == root for port in self.graph.inputs):
-                kind = TensorClass.INPUT
-            self.buffers[root] = Buffer(root, kind, words)
-        return self.buffers[root]
+        return self.stored.view(tensor)
 
     def _emit(self, node: Node) -> None:
         if isinstance(node, Addition):
             self._add(node)
         elif isinstance(node, Concatenation):
-            block = 0
-            for source, form in zip(node.sources, node.requantizes, strict=True):
-                lanes = self.lanes[source.name]
-                if self.inside.get(source.name) != (node.result.name, block):
-                    whole = self._view(node.result)
-                    part = replace(whole, first=whole.first + block, lanes=lanes)
+            for place, (source, form) in enumerate(zip(node.sources, node.requantizes, strict=True)):
+                if form is not None:
+                    part = self._view(replace(source, name=part_name(node, place)))
                     self.operators.append(_lanewise(node.name, source, self._view(source), part, form))
-                block += len(lanes)
         elif isinstance(node, Convolution):
             self.operators.append(self._convolution(node, self._view(node.result)))
         elif isinstance(node, Rescale):
             view = self._view(node.result)
             self.operators.append(_lanewise(node.name, node.source, self._view(node.source), view, node.requantize))
-        else:
+        elif isinstance(node, Pool):
             self.operators.append(self._pool(node))
 
     def _convolution(self, node: Convolution, result: View) -> Operator:
         kernel = (node.weights.shape[2], node.weights.shape[3])
         return Operator(
-            node.name, Mode.DEPTHWISE if self._taps(node) else Mode.ARRAY, self._view(node.source),
+            node.name, Mode.DEPTHWISE if on_windows(node, self.config) else Mode.ARRAY, self._view(node.source),
             result, kernel, node.strides, node.dilations, node.pads[:2], node.source.zero, (node.requantize,),
             weights=node.weights, groups=node.groups, macs=node.macs,
         )  # fmt: skip
@@ -191,16 +150,14 @@ class _Arranger:
             operator = self._convolution(producer, result)
         self.operators.append(replace(operator, residual=residual, name=node.name))
 
-    def _aligned(self, name: str, tensor: Tensor, lanes: tuple[int, ...]) -> View:
+    def _aligned(self, name: str, tensor: Tensor, lanes: Lanes) -> View:
         """The view of a tensor, or of a copy whose channels lie in the lanes that are wanted."""
         view = self._view(tensor)
         if view.lanes == lanes:
             return view
         words = view.batch * view.height * view.width * len(lanes)
-        copy = View(
-            Buffer(f"{tensor.name} for {name}", TensorClass.ACTIVATION, words), view.batch, view.height, view.width,
-            len(lanes), 0, lanes,
-        )  # fmt: skip
+        buffer = Buffer(f"{tensor.name} for {name}", TensorClass.ACTIVATION, words)
+        copy = replace(view, blocks=blocks_of(buffer, 0, lanes, len(lanes)), lanes=lanes)
         identity = np.eye(view.channels, dtype=np.int8).reshape(view.channels, view.channels, 1, 1)
         self.operators.append(
             replace(_lanewise(name, tensor, view, copy, None), mode=Mode.ARRAY, weights=identity)

@@ -63,7 +63,7 @@ def tile_array(operator: Operator, index: int, trials: Trials, constants: Buffer
 def _cuts(operator: Operator, config: Config, tiler: ArrayTiler) -> Iterator[Cut]:
     """Cuts worth trying: narrower tiles only where nothing wider fits."""
     result, kernel = operator.result, operator.kernel
-    deepest = max(end - first for first, end in tiler.blocks)
+    deepest = max(end - first for some in tiler.runs for first, end in some)
     groups = sorted({1, 2, 4, 8, 16, 32, tiler.outputs}, reverse=True)
     groups = [group for group in groups if group <= tiler.outputs]
     widest = 1 if operator.strides[1] > LARGEST_STRIDE else min(result.width, config.half_rows, WIDEST)
@@ -112,7 +112,7 @@ def _room(tiler: ArrayTiler, cut: Cut, config: Config) -> int:
     if passes * config.rows > _MOST_TILE_WORDS:
         return -1
     several = tiler.pieces(cut, 0)
-    ends = [several[0], several[-1]]
+    ends = [several[0], several[-1], max(several, key=lambda one: one.passes)]
     inputs = outputs = 0
     for one in edges(tiler.tiles(cut)):
         inputs = max(inputs, *(count_pages([tiler.input(one, piece)], words) for piece in ends))
@@ -140,7 +140,7 @@ def _array_cost(tiler: ArrayTiler, cut: Cut, config: Config) -> float | None:
         touched, widest = touched + pages, max(widest, pages)
     weights = tiler.weights.pages(words)
     outputs = -(-operator.result.batch * operator.result.height * operator.result.width * tiler.outputs // words)
-    inputs = min(operator.source.buffer.pages(words), round(touched * share))
+    inputs = min(sum(buffer.pages(words) for buffer in operator.source.buffers), round(touched * share))
     groups = -(-tiler.outputs // cut.group)
     largest = max(piece.passes for piece in tiler.pieces(cut, 0)) * config.rows // words + 2
     traffic = Traffic(

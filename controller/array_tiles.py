@@ -78,19 +78,24 @@ class ArrayTiler:
     def _blocks(self, output: int) -> Interval:
         """Input blocks that a block of outputs needs: those of its groups."""
         operator, rows = self.operator, self.config.rows
-        channels = np.flatnonzero(positions(operator.result.lanes, rows) // rows == output)
-        per_output = operator.result.channels // operator.groups
-        per_input = operator.source.channels // operator.groups
-        first = channels[0] // per_output * per_input
-        end = (channels[-1] // per_output + 1) * per_input
-        where = positions(operator.source.lanes, rows) // rows
-        return int(where[first]), int(where[end - 1]) + 1
+        written, read = (positions(view.lanes, rows) // rows for view in (operator.result, operator.source))
+        groups = np.flatnonzero(written == output) // (len(written) // operator.groups)
+        needed = read[np.isin(np.arange(len(read)) // (len(read) // operator.groups), groups)]
+        return int(needed.min()), int(needed.max()) + 1
+
+    @cached_property
+    def runs(self) -> list[list[Interval]]:
+        """For each block of outputs the input blocks that it needs, in pieces that one COMPUTE can take."""
+        return [
+            [(max(first, low), min(end, high)) for low, high in self.operator.source.runs if low < end and first < high]
+            for first, end in self.blocks
+        ]
 
     def pieces(self, cut: Cut, output: int) -> list[Piece]:
         """The pieces of a block of outputs, in order: channel blocks outermost, so that rows are read once."""
-        first, end = self.blocks[output]
         return [
             Piece(rows, columns, (first + low, first + high))
+            for first, end in self.runs[output]
             for low, high in pieces(end - first, cut.parts[2])
             for rows in pieces(self.operator.kernel[0], cut.parts[0])
             for columns in pieces(self.operator.kernel[1], cut.parts[1])
@@ -187,7 +192,7 @@ class ArrayTiler:
             self.index, Mode.ARRAY, first, last, tile.height, tile.width, y, x,
             kernel_fields(vertical, horizontal, tile, blocks, operator.pad),
             {
-                "height": high - low, "width": right - left, "row_stride": source.row_stride,
+                "height": high - low, "width": right - left, "row_stride": source.row_stride(piece.blocks[0]),
                 "block_stride": source.width,
             },
             scale_fields(operator) if last else None,

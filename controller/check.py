@@ -76,9 +76,10 @@ class _Checker:
         self._demand(not any(self.dirty.values()), "pages are not stored at the end")
         for port in self.compiled.graph.outputs:
             view = self.compiled.views[port.tensor.name]
-            shape = (view.batch, view.height, view.blocks, view.width)
-            part = self.filled[view.buffer].reshape(shape)[:, :, view.first : view.first + len(view.lanes)]
-            self._demand(bool(part.all()), f"output '{port.name}' is not complete")
+            for block in view.blocks:
+                shape = (view.batch, view.height, block.count, view.width)
+                part = self.filled[block.buffer].reshape(shape)[:, :, block.index]
+                self._demand(bool(part.all()), f"output '{port.name}' is not complete")
 
     def _demand(self, holds: bool, rule: str) -> None:
         if not holds:

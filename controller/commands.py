@@ -102,27 +102,28 @@ def count_pages(ranges: Iterable[Range], page_words: int) -> int:
 def output_range(view: View, image: int, rows: tuple[int, int], columns: tuple[int, int], block: int) -> Range:
     """The words of a tile of one block of a view: a run for each row."""
     return Range(
-        view.buffer, view.word(image, rows[0], block, columns[0]), columns[1] - columns[0], view.row_stride,
-        rows[1] - rows[0],
+        view.blocks[block].buffer, view.word(image, rows[0], block, columns[0]), columns[1] - columns[0],
+        view.row_stride(block), rows[1] - rows[0],
     )  # fmt: skip
 
 
 def input_range(
     view: View, image: int, rows: tuple[int, int], columns: tuple[int, int], blocks: tuple[int, int]
 ) -> Range:
-    """Words that hold a tile of some blocks of a view, its first word the tile's first pixel.
+    """Words that hold a tile of some blocks of a view, in one of its runs; the first is the tile's first pixel.
 
     Where neither columns nor blocks can be told apart by one stride, the runs take the columns between as well.
     """
     height, width, count = rows[1] - rows[0], columns[1] - columns[0], blocks[1] - blocks[0]
-    start = view.word(image, rows[0], blocks[0], columns[0])
+    start, first = view.word(image, rows[0], blocks[0], columns[0]), view.blocks[blocks[0]]
+    row_stride = view.row_stride(blocks[0])
     if count == 1:
-        if width == view.row_stride:
-            return Range(view.buffer, start, height * width)
-        return Range(view.buffer, start, width, view.row_stride, height)
+        if width == row_stride:
+            return Range(first.buffer, start, height * width)
+        return Range(first.buffer, start, width, row_stride, height)
     run = (count - 1) * view.width + width
-    if run == view.row_stride:
-        return Range(view.buffer, start, height * run)
-    if count == view.blocks and width * 2 < view.width and height * count < 4096:
-        return Range(view.buffer, start, width, view.width, height * count)
-    return Range(view.buffer, start, run, view.row_stride, height)
+    if run == row_stride:
+        return Range(first.buffer, start, height * run)
+    if count == first.count and width * 2 < view.width and height * count < 4096:
+        return Range(first.buffer, start, width, view.width, height * count)
+    return Range(first.buffer, start, run, row_stride, height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,7 +91,7 @@ class Compiled:
         found = {}
         for port in self.graph.outputs:
             view = self.views[port.tensor.name]
-            found[port.name] = unpack_map(view, self.config.rows, self.words(dram, view.buffer))
+            found[port.name] = unpack_map(view, self.config.rows, partial(self.words, dram))
         return found
 
     def words(self, dram: NDArray[np.uint8], buffer: Buffer) -> Bytes:
@@ -157,6 +158,7 @@ def compile_graph(
 
 def _buffers(constants: Buffer, tiled: list[Tiled], views: Mapping[str, View]) -> Iterator[Buffer]:
     """Every buffer once: parameters first, then maps in order of use."""
-    maps = [view.buffer for one in tiled for view in one.operator.views] + [view.buffer for view in views.values()]
+    maps = [buffer for one in tiled for buffer in one.operator.buffers]
+    maps += [buffer for view in views.values() for buffer in view.buffers]
     parameters = [constants, *(one.weights for one in tiled if one.weights is not None)]
     yield from dict.fromkeys([*parameters, *maps])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.graph import Addition, Concatenation, Node, Pool, SequentialAverage
+from controller.graph import Addition, Concatenation, Node, Pool, Selection, SequentialAverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,5 +40,5 @@ def _factors(node: Node) -> Iterator[NDArray[np.float32]]:
         yield from (ratio if isinstance(form, SequentialAverage) else form.scale for form in node.forms)
     elif isinstance(node, Concatenation):
         yield from (form.scale for form in node.requantizes if form is not None)
-    else:
+    elif not isinstance(node, Selection):
         yield node.requantize.scale

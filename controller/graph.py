@@ -1,4 +1,4 @@
-"""The quantized network between the ONNX file and the program: tensors, five kinds of node, nothing else.
+"""The quantized network between the ONNX file and the program: tensors, six kinds of node, nothing else.
 
 Integers are as the machine stores them: int8. A tensor that ONNX calls uint8 is stored minus 128, with
 `unsigned` set; its zero point, its bounds and its padding are stored values too.
@@ -169,7 +169,17 @@ class Concatenation:
     requantizes: tuple[Requantize | None, ...]
 
 
-Node = Convolution | Pool | Addition | Rescale | Concatenation
+@dataclass(frozen=True)
+class Selection:
+    """Some channels of a feature map in any order, as they are: channel c of the result is `channels[c]`."""
+
+    name: str
+    source: Tensor
+    result: Tensor
+    channels: tuple[int, ...]
+
+
+Node = Convolution | Pool | Addition | Rescale | Concatenation | Selection
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controller.layout import positions
 from sim.array import array_sums
 from sim.datapath import Datapath, State
 from sim.frontend import FrontEnd
@@ -79,9 +80,9 @@ class Moment:
 def place_of(compiled: Compiled, tensor: str, row: int, column: int, channel: int) -> Place:
     """Where image 0's (row, column, channel) of a feature map lies, as controller.layout says."""
     view, config = compiled.views[tensor], compiled.config
-    block, lane = divmod(channel, config.rows)
-    word = (row * view.blocks + view.first + block) * view.width + column
-    page = compiled.placement.pages[view.buffer] + word // config.page_words
+    block, lane = divmod(int(positions(view.lanes, config.rows)[channel]), config.rows)
+    word = view.word(0, row, block, column)
+    page = compiled.placement.pages[view.blocks[block].buffer] + word // config.page_words
     return Place(word, lane, page, page * config.page_bytes + word % config.page_words * config.rows + lane)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,13 @@ from controller.numerics import addition_constants
 from controller.pooling import average_pool, global_average_pool, max_pool
 from controller.rescale import rescaling
 from controller.source import SourceNode
-from controller.values import Map, Names, QuantizedConstant, Unfinished, Value, quantization_of
+from controller.values import Names, QuantizedConstant, Unfinished, quantization_of
 from controller.window import Window, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Lowering = Callable[[Names, SourceNode], Value]
+Lowering = Callable[[Names, SourceNode], Unfinished]
 
 #: onnxruntime takes a bias whose scale is this close to input scale x weight scale as the accumulator's own.
 _BIAS_TOLERANCE = 1e-3
@@ -170,33 +169,12 @@ def lower_concat(names: Names, node: SourceNode) -> Unfinished:
     return Unfinished(node, (batch, channels, height, width), rank, build)
 
 
-def lower_flatten(names: Names, node: SourceNode) -> Map:
-    """Flatten, Reshape or Squeeze to (batch, everything else): no data moves."""
-    here = names.map_of(node, flat=True)
-    batch, channels, height, width = here.tensor.shape
-    inner = channels * height * width
-    if node.kind == "Flatten":
-        flattens = whole(names.source, node, "axis", 1) in {1, 1 - here.rank}
-    elif node.kind == "Reshape":
-        target = names.number(node, 1)
-        sides = [] if target is None else [int(side) for side in target.reshape(-1)]
-        flattens = len(sides) == 2 and sides[0] in {0, -1, batch} and sides[1] in {-1, inner} and sides != [-1, -1]
-    else:
-        flattens = height == width == 1
-    if not flattens:
-        raise names.source.refuse(node, "must flatten to (batch, channels * height * width)")
-    return replace(here, rank=2, flat=here.flat or height * width > 1)
-
-
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType({
     "Conv": lower_convolution,
     "Gemm": lower_gemm,
     "MatMul": lower_matmul,
     "Add": lower_add,
     "Concat": lower_concat,
-    "Flatten": lower_flatten,
-    "Reshape": lower_flatten,
-    "Squeeze": lower_flatten,
     "MaxPool": max_pool,
     "AveragePool": average_pool,
     "GlobalAveragePool": global_average_pool,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.graph import Pair, Requantize
-    from controller.layout import View
+    from controller.layout import Buffer, View
 
 
 @dataclass(frozen=True)
@@ -90,3 +90,8 @@ class Operator:
     def views(self) -> tuple[View, ...]:
         """Every feature map that it touches."""
         return (self.source, self.result, *([self.residual.view] if self.residual else []))
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The buffers of all of them."""
+        return tuple(dict.fromkeys(buffer for view in self.views for buffer in view.buffers))

@@ -19,6 +19,7 @@ from controller.graph import (
     Port,
     Requantize,
     Rescale,
+    Selection,
     SequentialAverage,
     Shape,
     Tensor,
@@ -56,6 +57,8 @@ def evaluate_node(node: Node, maps: Mapping[str, Stored]) -> Stored:
         return _add(node, maps[node.first.name], maps[node.second.name])
     if isinstance(node, Rescale):
         return _requantized(maps[node.source.name], node.requantize)
+    if isinstance(node, Selection):
+        return maps[node.source.name][:, list(node.channels)]
     return _concatenate(node, maps)
 
 

@@ -11,11 +11,13 @@ import numpy as np
 from controller.factors import check_factors
 from controller.graph import Graph, Node, Port, Shape, Tensor
 from controller.lower import LOWERINGS
+from controller.moves import MOVES, chosen, moved
 from controller.rescale import rescale
 from controller.size import check_size
 from controller.source import HOW_TO_QUANTIZE, Source, SourceNode, open_source
 from controller.values import (
     Map,
+    Moved,
     Names,
     Quantization,
     QuantizedConstant,
@@ -27,7 +29,7 @@ from controller.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _PASSED_THROUGH = ("Identity", "Dropout")
 
@@ -76,12 +78,16 @@ class _Reader:
             self._dequantize(node)
         elif node.kind in _PASSED_THROUGH and value is not None:
             values[node.output] = value
+        elif node.kind in MOVES:
+            values |= zip(node.outputs, moved(self.names, node), strict=True)
         elif node.kind in {"Relu", "Clip"} and isinstance(value, Unfinished):
             low, high = activation_bounds(self.names, node)
             values[node.output] = replace(value, low=max(value.low, low), high=min(value.high, high))
         elif node.kind in LOWERINGS:
+            self._choose(node, node.inputs)
             values[node.output] = LOWERINGS[node.kind](self.names, node)
         elif node.kind in {"Relu", "Clip"}:
+            self._choose(node, node.inputs)
             low, high = activation_bounds(self.names, node)
             here = self.names.map_of(node, flat=True)
             values[node.output] = Unfinished(
@@ -98,6 +104,9 @@ class _Reader:
             return
         form = self.names.quantization_of_map(node)
         value = values.get(name)
+        if isinstance(value, Moved) and quantization_of(value.tensor) != form:
+            self._choose(node, node.inputs)
+            value = values[name]
         if isinstance(value, Waiting):
             tensor = stored(node.output, _four(self.source, value), form)
             self.inputs.append(Port(value.name, value.shape, tensor))
@@ -107,7 +116,7 @@ class _Reader:
             self._check_absorbed(value, form)
             self._add(value.node, value.build(tensor, value.low, value.high))
             values[node.output] = Map(tensor, value.rank)
-        elif isinstance(value, Map) and quantization_of(value.tensor) == form:
+        elif isinstance(value, Map | Moved) and quantization_of(value.tensor) == form:
             values[node.output] = replace(value, quantized=True)
         elif isinstance(value, Map):
             tensor = stored(node.output, value.tensor.shape, form)
@@ -115,6 +124,15 @@ class _Reader:
             values[node.output] = replace(value, tensor=tensor, quantized=True)
         else:
             raise self.source.refuse(node, f"must read an activation or a constant, not '{name}'")
+
+    def _choose(self, where: SourceNode | str, names: Iterable[str]) -> None:
+        """Have what layout operators made and something reads be feature maps."""
+        for name in names:
+            value = self.names.values.get(name)
+            if isinstance(value, Moved):
+                self.names.values[name], selection = chosen(self.source, where, name, value)
+                if selection is not None:
+                    self.nodes.append(selection)
 
     def _add(self, origin: SourceNode, node: Node) -> None:
         check_factors(self.source, origin, node)
@@ -147,13 +165,14 @@ class _Reader:
         if isinstance(value, QuantizedConstant):
             values[node.output] = value
             return
-        if not isinstance(value, Map) or not value.quantized:
+        if not isinstance(value, Map | Moved) or not value.quantized:
             raise self.source.refuse(node, f"must read a quantized tensor, not '{name}'")
         if self.names.quantization_of_map(node) != quantization_of(value.tensor):
             raise self.source.refuse(node, "must have the scale and zero point of the QuantizeLinear before it")
         values[node.output] = replace(value, quantized=False)
 
     def _output(self, name: str) -> Port:
+        self._choose(f"output '{name}'", [name])
         value = self.names.values.get(name)
         if isinstance(value, Unfinished):
             raise self.source.refuse(
@@ -161,12 +180,12 @@ class _Reader:
             )
         if not isinstance(value, Map):
             raise self.source.refuse(f"output '{name}'", "must be computed from a quantized tensor")
-        return Port(name, onnx_shape(value), value.tensor)
+        return Port(name, value.onnx_shape, value.tensor)
 
 
 def supported() -> tuple[str, ...]:
     """The ONNX operators that are read, in alphabetical order."""
-    return tuple(sorted({*LOWERINGS, *_PASSED_THROUGH, "Relu", "Clip", "QuantizeLinear", "DequantizeLinear"}))
+    return tuple(sorted({*LOWERINGS, *MOVES, *_PASSED_THROUGH, "Relu", "Clip", "QuantizeLinear", "DequantizeLinear"}))
 
 
 def activation_bounds(names: Names, node: SourceNode) -> tuple[float, float]:
@@ -179,14 +198,6 @@ def activation_bounds(names: Names, node: SourceNode) -> tuple[float, float]:
         raise names.source.refuse(node, "must have one number as each bound")
     least, most = (float(np.reshape(end, ())) for end in ends)
     return least, most
-
-
-def onnx_shape(value: Map) -> tuple[int, ...]:
-    """The shape that ONNX gives a feature map."""
-    batch, channels, height, width = value.tensor.shape
-    if value.flat or value.rank == 2:
-        return batch, channels * height * width
-    return batch, channels, height, width
 
 
 def _four(source: Source, value: Waiting) -> Shape:

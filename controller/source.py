@@ -26,13 +26,18 @@ HOW_TO_QUANTIZE = (
 
 @dataclass(frozen=True, eq=False)
 class SourceNode:
-    """An ONNX node whose attributes are Python values and whose missing optional inputs are empty names."""
+    """An ONNX node whose attributes are Python values; missing optional inputs are empty names."""
 
     name: str
     kind: str
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
+
+    @property
+    def output(self) -> str:
+        """The first of its outputs: the only one that counts, but for a Split."""
+        return self.outputs[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +111,7 @@ def open_source(path: Path | str, batch: int | None = None) -> Source:
             raise ModelError(f"{file}: {proto.op_type} '{proto.name}' must have an output")
         attributes = {entry.name: onnx.helper.get_attribute_value(entry) for entry in proto.attribute}
         node = SourceNode(
-            proto.name or f"{proto.op_type}_{index}", proto.op_type, tuple(proto.input), proto.output[0], attributes
+            proto.name or f"{proto.op_type}_{index}", proto.op_type, tuple(proto.input), tuple(proto.output), attributes
         )
         if node.kind == "Constant" and "value" in attributes:
             constants[node.output] = _array(attributes["value"], file, node.output)

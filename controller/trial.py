@@ -66,9 +66,10 @@ def shape(operator: Operator) -> Hashable:
         operator.kernel, operator.strides, operator.dilations, operator.pads, operator.groups,
         tuple(operator.mode_of(form) for form in range(len(operator.forms))),
         None if operator.which is None else operator.which.tobytes(),
-        tuple(_extent(view) for view in operator.views), len({id(view.buffer) for view in operator.views}),
+        tuple(_extent(view, operator.buffers) for view in operator.views),
     )  # fmt: skip
 
 
-def _extent(view: View) -> Hashable:
-    return view.buffer.words, view.batch, view.height, view.width, view.blocks, view.first, view.lanes
+def _extent(view: View, buffers: Sequence[Buffer]) -> Hashable:
+    blocks = tuple((buffers.index(one.buffer), one.buffer.words, one.index, one.count) for one in view.blocks)
+    return view.batch, view.height, view.width, blocks, view.lanes

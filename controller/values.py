@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from controller.access.compose import Origins
     from controller.source import Source, SourceNode
 
 
@@ -45,6 +46,23 @@ class Map:
     flat: bool = False
     quantized: bool = True
 
+    @property
+    def onnx_shape(self) -> tuple[int, ...]:
+        """The shape that ONNX gives it."""
+        batch, channels, height, width = self.tensor.shape
+        if self.flat or self.rank == 2:
+            return batch, channels * height * width
+        return batch, channels, height, width
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """What layout operators made of a feature map: where in the map each element comes from."""
+
+    tensor: Tensor
+    origins: Origins
+    quantized: bool
+
 
 @dataclass(frozen=True, eq=False)
 class Unfinished:
@@ -71,7 +89,7 @@ class Waiting:
     shape: tuple[int, ...]
 
 
-Value = QuantizedConstant | Map | Unfinished | Waiting
+Value = QuantizedConstant | Map | Moved | Unfinished | Waiting
 
 
 @dataclass(frozen=True)

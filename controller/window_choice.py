@@ -90,7 +90,8 @@ def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> f
     if widest > config.frames:
         return None
     effort.post *= share
-    pages = operator.source.buffer.pages(words) + (operator.result.buffer.pages(words) if operator.residual else 0)
+    pages = sum(buffer.pages(words) for buffer in operator.source.buffers)
+    pages += operator.result.buffer.pages(words) if operator.residual else 0
     effort.read = (pages + 1 + (tiler.weights.pages(words) if tiler.weights else 0)) * config.page_beats
     effort.write = operator.result.buffer.pages(words) * config.page_beats
     effort.steps = step_cycles(config, len(tiles) * tiler.outputs, named * share)

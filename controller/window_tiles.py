@@ -110,7 +110,7 @@ class WindowTiler:
             self.index, operator.mode_of(tile.form), True, True, tile.height, tile.width, y, x,
             kernel_fields(vertical, horizontal, tile, 1, operator.pad),
             {
-                "height": high - low, "width": right - left, "row_stride": operator.source.row_stride,
+                "height": high - low, "width": right - left, "row_stride": operator.source.row_stride(block),
                 "block_stride": operator.source.width,
             },
             scale_fields(operator), clamp_fields(operator, operator.forms[tile.form]),

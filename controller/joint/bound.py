@@ -77,7 +77,7 @@ def _corners(view: View) -> Iterator[_Box]:
 
 
 def _blocks(view: View) -> set[_Block]:
-    return {(view.buffer, view.first + block) for block in range(len(view.lanes))}
+    return {(block.buffer, block.index) for block in view.blocks}
 
 
 def _late(tiled: Sequence[Tiled], place: int, config: Config) -> int:

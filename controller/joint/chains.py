@@ -58,7 +58,7 @@ def cut(tiled: Sequence[Tiled]) -> list[tuple[int, int]]:
     read: dict[Buffer, int] = {}
     for number, one in enumerate(tiled):
         made.setdefault(one.operator.result.buffer, number)
-        read |= {view.buffer: number for view in one.operator.views}
+        read |= dict.fromkeys(one.operator.buffers, number)
     crossing = [
         sum(buffer.words for buffer, begin in made.items() if begin <= number < read[buffer])
         for number in range(len(tiled) - 1)

@@ -123,7 +123,7 @@ class Programs:
         for chain in chains:
             commands = [command for unit in self.arranged(chain).order for command in unit.commands]
             if chain.leaves:
-                read = {view.buffer for one in self.tiled[chain.end :] for view in one.operator.views}
+                read = {buffer for one in self.tiled[chain.end :] for buffer in one.operator.buffers}
                 for index, runs in last_uses(commands, self.config.page_words):
                     found[begin + index] = [run for run in runs if run[0] in read]
             begin += len(commands)
@@ -133,8 +133,8 @@ class Programs:
         """Maps that some chains find on chip, if these are not most of it, and those that they leave behind."""
         first, end = chains[0].first, chains[-1].end
         made = {one.operator.result.buffer for one in self.tiled[:first]}
-        read = {view.buffer for one in self.tiled[end:] for view in one.operator.views}
-        used = dict.fromkeys(view.buffer for one in self.tiled[first:end] for view in one.operator.views)
+        read = {buffer for one in self.tiled[end:] for buffer in one.operator.buffers}
+        used = dict.fromkeys(buffer for one in self.tiled[first:end] for buffer in one.operator.buffers)
         found = [buffer for buffer in used if buffer in made]
         large = sum(buffer.pages(self.config.page_words) for buffer in found) > self.config.frames // 2
         return [] if large else found, {buffer for buffer in used if buffer in read}

@@ -11,6 +11,7 @@ import numpy as np
 from controller.network.calibrate import draw_images, write_quantized
 from controller.network.mobilenet import mobilenetv1, mobilenetv2
 from controller.network.resnet import resnet18, resnet50
+from controller.network.shufflenet import shufflenetv2
 from controller.network.squeezenet import squeezenet
 from controller.network.vgg import vgg16
 from controller.refusal import ModelError
@@ -31,6 +32,7 @@ LARGE: Mapping[str, tuple[str, Callable[[int], tuple[Plain, str]]]] = MappingPro
     "resnet50": ("ResNet-50, 224 x 224, drawn weights", resnet50),
     "mobilenetv1": ("MobileNetV1, 224 x 224, drawn weights", mobilenetv1),
     "mobilenetv2": ("MobileNetV2, 224 x 224, drawn weights", mobilenetv2),
+    "shufflenetv2": ("ShuffleNetV2, 224 x 224, drawn weights", shufflenetv2),
     "squeezenet": ("SqueezeNet 1.1, 224 x 224, drawn weights", squeezenet),
     "vgg16": ("VGG-16, 224 x 224, drawn weights; 138 million of them", vgg16),
 })
@@ -62,4 +64,4 @@ def write_large(name: str, path: Path | str, *, side: int = 224, seed: int = 1) 
     _, build = LARGE[name]
     net, output = build(side)
     images = draw_images(np.random.default_rng((seed, 1)), _IMAGES, side)
-    return write_quantized(Path(path), net.model(output, seed), np.split(images, _IMAGES))
+    return write_quantized(Path(path), net.model(output, seed), np.split(images, _IMAGES), net.alike)

@@ -70,6 +70,8 @@ class Plain:
         Every layer with weights, in order.
     macs
         Multiplications by a weight for one image, padding included.
+    alike
+        Sets of maps that are to be quantized with one scale.
     """
 
     def __init__(self, name: str, side: int) -> None:
@@ -77,6 +79,8 @@ class Plain:
         self.shapes: dict[str, tuple[int, int, int]] = {INPUT: (3, side, side)}
         self.layers: list[Parameters] = []
         self.macs = 0
+        self.alike: list[tuple[str, ...]] = []
+        self._constants: dict[str, list[int]] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._vectors: set[str] = set()
 
@@ -121,6 +125,27 @@ class Plain:
         channels = sum(self.shapes[one][0] for one in operands)
         return self._node("Concat", name, operands, (channels, *self.shapes[operands[0]][1:]), axis=1)
 
+    def halves(self, name: str, source: str) -> tuple[str, str]:
+        """The first and the second half of a map's channels."""
+        channels, height, width = self.shapes[source]
+        results = f"{name}1", f"{name}2"
+        self._nodes.append(helper.make_node("Split", [source], results, name=name, axis=1))
+        self.shapes |= dict.fromkeys(results, (channels // 2, height, width))
+        return results
+
+    def shuffle(self, name: str, source: str, groups: int) -> str:
+        """The channels of so many groups in turn."""
+        channels, *size = self.shapes[source]
+        sides = {"groups": [0, groups, channels // groups, *size], "whole": [0, channels, *size]}
+        self._constants |= {f"{name}.{label}": some for label, some in sides.items()}
+        self._nodes += [
+            helper.make_node("Reshape", [source, f"{name}.groups"], [f"{name}_groups"], name=f"{name}_groups"),
+            helper.make_node(
+                "Transpose", [f"{name}_groups"], [f"{name}_turned"], name=f"{name}_turned", perm=[0, 2, 1, 3, 4]
+            ),
+        ]
+        return self._node("Reshape", name, [f"{name}_turned", f"{name}.whole"], self.shapes[source])
+
     def add(self, name: str, first: str, second: str, *, activation: Activation = "relu") -> str:
         """Two maps of one shape."""
         return self._node("Add", name, [first, second], self.shapes[first], activation)
@@ -151,11 +176,13 @@ class Plain:
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
 
-    def _draw(self, rng: np.random.Generator) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    def _draw(self, rng: np.random.Generator) -> Iterator[tuple[str, NDArray[Any]]]:
         for layer in self.layers:
             weights, bias = layer.draw(rng)
             yield f"{layer.name}.weights", weights
             yield f"{layer.name}.bias", bias
+        for name, sides in self._constants.items():
+            yield name, np.array(sides, np.int64)
         if any(layer.activation == "relu6" for layer in self.layers):
             yield "zero", np.array(0, np.float32)
             yield "six", np.array(6, np.float32)

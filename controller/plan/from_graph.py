@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from controller.graph import Addition, Concatenation, Convolution, Pool, Rescale, sources
+from controller.graph import Addition, Concatenation, Convolution, Pool, Rescale, Selection, sources
 from controller.plan.network import Kind, Network, Operator, Tensor, Window
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def _operator(node: Node) -> Operator:
             kind, operations = Kind.ACTIVATION, elements
         case Concatenation():
             kind, operations = Kind.CONCATENATION, 0
+        case Selection():
+            kind, operations = Kind.COPY, 0
     return Operator(node.name, kind, inputs, (node.result.name,), operations=operations, window=window)
 
 

@@ -44,7 +44,7 @@ def from_program(compiled: Compiled) -> Network:
     """The layer graph of a program's operators; a concatenation that takes no work is several maps in one buffer."""
     config = compiled.config
     parts = parts_of(compiled)
-    sources = [view for view in compiled.views.values() if view.buffer.kind is TensorClass.INPUT]
+    sources = _inputs(compiled)
     made = {name: view for view in (*sources, *(one.operator.result for one in compiled.tiled))
             for name in parts.of(view)}  # fmt: skip
     return Network(
@@ -62,17 +62,19 @@ class Parts:
     def __init__(self, views: Iterable[View]) -> None:
         self._blocks: dict[Buffer, list[tuple[int, int]]] = defaultdict(list)
         for view in views:
-            blocks = view.first, view.first + len(view.lanes)
+            blocks = view.blocks[0].index, view.blocks[-1].index + 1
             if blocks not in self._blocks[view.buffer]:
                 self._blocks[view.buffer].append(blocks)
 
     def of(self, view: View) -> tuple[str, ...]:
         """The maps that a view reads or writes."""
-        low, high = view.first, view.first + len(view.lanes)
+        return tuple(name for buffer in view.buffers for name in self.within(view, buffer))
+
+    def within(self, view: View, buffer: Buffer) -> tuple[str, ...]:
+        """Those of them that lie in a buffer."""
+        touched = {block.index for block in view.blocks if block.buffer is buffer}
         return tuple(
-            self._name(view.buffer, blocks)
-            for blocks in self._blocks[view.buffer]
-            if blocks[0] < high and low < blocks[1]
+            self._name(buffer, blocks) for blocks in self._blocks[buffer] if not touched.isdisjoint(range(*blocks))
         )
 
     def all(self, buffer: Buffer) -> tuple[str, ...]:
@@ -85,8 +87,12 @@ class Parts:
 
 def parts_of(compiled: Compiled) -> Parts:
     """The maps of a program."""
-    sources = [view for view in compiled.views.values() if view.buffer.kind is TensorClass.INPUT]
-    return Parts((*sources, *(one.operator.result for one in compiled.tiled)))
+    return Parts((*_inputs(compiled), *(one.operator.result for one in compiled.tiled)))
+
+
+def _inputs(compiled: Compiled) -> list[View]:
+    given = {port.tensor.name for port in compiled.graph.inputs}
+    return [view for name, view in compiled.views.items() if name in given]
 
 
 def _tensor(name: str, view: View, config: Config) -> Tensor:
@@ -126,7 +132,7 @@ def _kind(one: Tiled) -> Kind:
 
 def _cut(one: Tiled, parts: Parts, config: Config) -> Cut:
     """Pages from the first command that names them to the last; where all do not fit, only those of a command."""
-    views = {view.buffer: view for view in one.operator.views}
+    views = one.operator.buffers
     roles: dict[Buffer, set[Role]] = defaultdict(set)
     for command in one.commands:
         for role, operand in command.operands.items():
@@ -152,8 +158,7 @@ def _cut(one: Tiled, parts: Parts, config: Config) -> Cut:
 
 def _touched(one: Tiled, buffer: Buffer, parts: Parts) -> tuple[str, ...]:
     """The maps of a buffer that an operator touches."""
-    views = [view for view in one.operator.views if view.buffer is buffer]
-    return tuple(dict.fromkeys(name for view in views for name in parts.of(view)))
+    return tuple(dict.fromkeys(name for view in one.operator.views for name in parts.within(view, buffer)))
 
 
 def _pages(commands: Iterable[Command], roles: AbstractSet[Role], config: Config) -> int:

@@ -91,7 +91,7 @@ class _Lowering:
         }
 
     def _maps(self) -> dict[Buffer, None]:
-        return dict.fromkeys(view.buffer for one in self.compiled.tiled for view in one.operator.views)
+        return dict.fromkeys(buffer for one in self.compiled.tiled for buffer in one.operator.buffers)
 
     def _step(self, number: int, step: Step) -> None:
         begin = len(self.commands)

@@ -14,6 +14,7 @@ from controller.read import read
 from controller.reference import Reference, saturates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -65,6 +66,26 @@ class QdqModel:
         dequantized = self.node("DequantizeLinear", [integers, *names])
         self.scales[dequantized] = np.float32(scale), zero
         return dequantized
+
+    def moved(self, kind: str, source: str, *constants: Sequence[int], **attributes: Any) -> str:  # noqa: ANN401
+        """The result of a layout operator, in its source's quantization."""
+        inputs = [source, *(self.constant(np.array(one, np.int64)) for one in constants)]
+        return self.quantized(self.node(kind, inputs, **attributes), *self.scales[source])
+
+    def split(self, source: str, sizes: Sequence[int]) -> list[str]:
+        """Some channels after the other."""
+        name = f"Split{len(self.nodes)}"
+        results = [f"{name}_{place}" for place in range(len(sizes))]
+        parts = self.constant(np.array(sizes, np.int64))
+        self.nodes.append(helper.make_node("Split", [source, parts], results, name=name, axis=1))
+        return [self.quantized(one, *self.scales[source]) for one in results]
+
+    def shuffled(self, source: str, shape: Sequence[int], groups: int) -> str:
+        """Channels of so many groups in turn, of a map of some shape."""
+        images, channels, height, width = shape
+        apart = self.moved("Reshape", source, (images, groups, channels // groups, height, width))
+        turned = self.moved("Transpose", apart, perm=[0, 2, 1, 3, 4])
+        return self.moved("Reshape", turned, (0, -1, height, width))
 
     def input(self, shape: list[int | str], scale: float | None = None, zero: int | None = None) -> str:
         """An input, quantized."""

@@ -94,4 +94,42 @@ def inverted_bottleneck(model: QdqModel) -> None:
     model.output(model.node("Identity", [here]), *model.scales[here])
 
 
-NETWORKS = (concatenated_parts, dense_block, inputs_and_copies, residual_blocks, holes_added, inverted_bottleneck)
+def shuffled_units(model: QdqModel) -> None:
+    """Units of ShuffleNetV2 with 13 and 13 channels; the last concatenation has a scale of its own."""
+    zero = 0 if model.unsigned else -128
+    source = model.input([2, 3, 8, 6])
+    branches = [_convolve(model, source, (13, 3, 3), stride=2, relu=True) for _ in range(2)]
+    for unit in range(3):
+        scale = _SCALE * (1.25 if unit == 2 else 1)
+        joined = model.quantized(model.node("Concat", branches, axis=1), scale, zero)
+        kept, other = model.split(model.shuffled(joined, (2, 26, 4, 3), 2), (13, 13))
+        inner = _convolve(model, other, (13, 13, 1), scale=scale, relu=True)
+        inner = _convolve(model, inner, (13, 13, 3), groups=13)
+        branches = [kept, _convolve(model, inner, (13, 13, 1), relu=True)]
+    joined = model.quantized(model.node("Concat", branches, axis=1), _SCALE, zero)
+    deep = _convolve(model, model.shuffled(joined, (2, 26, 4, 3), 13), (9, 26, 1))
+    model.output(model.node("Identity", [deep]), *model.scales[deep])
+
+
+def moved_channels(model: QdqModel) -> None:
+    """Channels taken backwards, twice and every third, through axes that come back; pooled, added, and given out."""
+    source = model.input([2, 20, 5, 4], scale=_SCALE, zero=2)
+    first = _convolve(model, source, (20, 20, 3), zero=2)
+    backwards = model.moved("Slice", first, [-1], [-(1 << 62)], [1], [-1])
+    third = model.moved("Slice", source, [1], [20], [1], [3])
+    last = model.moved("Transpose", first, perm=[0, 2, 3, 1])
+    some = model.moved("Transpose", model.moved("Slice", last, [2], [9], [3]), perm=[0, 3, 1, 2])
+    joined = model.quantized(model.node("Concat", [third, some, third], axis=1), _SCALE, 2)
+    pooled = model.node("MaxPool", [joined], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    pooled = model.quantized(pooled, _SCALE, 2)
+    plain = _convolve(model, pooled, (20, 21, 1), zero=2)
+    total = model.quantized(model.node("Add", [backwards, plain]), _SCALE, 2)
+    grouped = _convolve(model, model.moved("Slice", total, [4], [20], [1]), (8, 16, 3), groups=4)
+    model.output(model.node("Identity", [grouped]), *model.scales[grouped])
+    model.output(model.node("Identity", [joined]), _SCALE, 2)
+
+
+NETWORKS = (
+    concatenated_parts, dense_block, inputs_and_copies, residual_blocks, holes_added, inverted_bottleneck,
+    shuffled_units, moved_channels,
+)  # fmt: skip
