@@ -68,9 +68,11 @@ def chosen(source: Source, where: SourceNode | str, name: str, value: Moved) -> 
     if rank == 2 and shape[1] % (height * width) == 0:
         apart = Reshape((shape[0], shape[1] // (height * width), height, width))
         shape, access = apart.shape, apart.access(shape)[0].apply_range(access)
+    if len(shape) != 4:
+        raise source.refuse(where, f"must read channels of one feature map, not '{name}': it has {rank} dimensions")
     try:
         with bounded():
-            why = "" if len(shape) == 4 and access.is_subset(_IN_PLACE) else "it moves rows, columns or images"
+            why = "" if access.is_subset(_IN_PLACE) else "it moves rows, columns or images"
     except UndecidedError:
         why = UNDECIDED
     if why:

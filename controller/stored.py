@@ -101,7 +101,8 @@ class Stored:
     def _depth(self, node: Convolution) -> int:
         """Cycles that a convolution takes for one block more of its result."""
         batch, _, *size = node.result.shape
-        return batch * prod(size) * _taps(node) * -(-node.weights.shape[1] // self.config.rows)
+        blocks = -(-int(node.weights.shape[1]) // self.config.rows)
+        return batch * prod(size) * _taps(node) * blocks
 
     def _keep(self, name: str, lanes: Lanes) -> None:
         self.lanes[name] = lanes
@@ -146,4 +147,4 @@ class Stored:
 
 
 def _taps(node: Convolution) -> int:
-    return node.weights.shape[2] * node.weights.shape[3]
+    return int(prod(node.weights.shape[2:]))

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
+from controller import stored
 from controller.arrange import arrange
+from controller.graph import Concatenation, Graph, Selection
+from controller.layout import full_blocks
 from controller.network.large import LARGE, write_large
 from controller.read import read
 from controller.reference import Reference
 from controller.refusal import ModelError
 from spec.config import CONFIGS
+from spec.isa import Mode
 from tests.controller.machine import compiled_and_checked, largest_difference
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 #: Parameters as frameworks count them, with scale and shift of BatchNorm: torchvision's tables of weights for all but
 #: MobileNetV1, which is Keras' count of trainable ones. Millions of multiplications by a weight: He et al., table 1,
 #: say 1.8 and 3.8 billion for the ResNets; Howard et al., table 8, 569 million; Sandler et al., table 4, 300 million;
-#: torchvision 15.47 billion for VGG-16 and 0.35 for SqueezeNet 1.1. What they say is rounded; here are the
-#: digits behind it.
+#: torchvision 15.47 billion for VGG-16, 0.35 for SqueezeNet 1.1 and 0.14 for ShuffleNetV2, for which Ma et al. say
+#: 146 million. What they say is rounded; here are the digits behind it.
 _PUBLISHED = {
     "resnet18": (11_689_512, 1_814),
     "resnet50": (25_557_032, 3_858),
     "mobilenetv1": (4_231_976, 569),
     "mobilenetv2": (3_504_872, 301),
+    "shufflenetv2": (2_278_604, 145),
     "squeezenet": (1_235_496, 349),
     "vgg16": (138_357_544, 15_470),
 }
@@ -45,7 +49,7 @@ def test_parameters_and_multiplications_are_the_published_ones(name: str) -> Non
 
 
 @pytest.mark.parametrize(("name", "side"), [
-    ("resnet18", 32), ("mobilenetv2", 64), ("mobilenetv1", 32), ("squeezenet", 64),
+    ("resnet18", 32), ("mobilenetv2", 64), ("mobilenetv1", 32), ("squeezenet", 64), ("shufflenetv2", 64),
 ])  # fmt: skip
 def test_small_images_are_computed_exactly(name: str, side: int, tmp_path: Path) -> None:
     """The same topology on small images, on a machine so small that everything is cut: onnxruntime's integers."""
@@ -76,6 +80,49 @@ def test_parts_of_a_concatenation_are_computed_where_it_lies(tmp_path: Path) -> 
     assert copies == [f"fire{number}" for number in range(2, 10)]
 
 
+@pytest.fixture(scope="module")
+def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Graph:
+    """ShuffleNetV2 at full size."""
+    return read(write_large("shufflenetv2", tmp_path_factory.mktemp("zoo") / "model.onnx"))
+
+
+def test_halves_and_shuffles_are_not_copied(shuffled: Graph) -> None:
+    """An operator for each layer that computes, and nothing between them: 56 convolutions, 2 pools, a dense layer."""
+    assert sum(isinstance(node, Concatenation | Selection) for node in shuffled.nodes) == 16 + 13 + 16
+    operators = arrange(shuffled, CONFIGS["default"]).operators
+    assert Counter(one.mode for one in operators) == {Mode.ARRAY: 38, Mode.DEPTHWISE: 19, Mode.MAX: 1, Mode.SUM: 1}
+
+
+def test_programs_read_the_words_that_the_analysis_counts(shuffled: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With channels as they are numbered exactly those; what is read together, laid together, takes fewer."""
+    kept = json.loads((Path(__file__).parents[2] / "docs/data/papers-movement.json").read_text())
+    [counted] = [run["global"]["words"] for run in kept["data"]["runs"] if run["network"] == "shufflenetv2"]
+
+    def read_words() -> tuple[int, int]:
+        sources = [one.source for one in arrange(shuffled, CONFIGS["default"]).operators]
+        pixels = [view.batch * view.height * view.width for view in sources]
+        full = [-(-view.channels // CONFIGS["default"].rows) for view in sources]
+        return (
+            sum(len(view.blocks) * one for view, one in zip(sources, pixels, strict=True)),
+            sum(blocks * one for blocks, one in zip(full, pixels, strict=True)),
+        )
+
+    words, needed = read_words()
+    assert (words, needed) == (216_644, 209_686)
+    monkeypatch.setattr(stored, "together", lambda readers, rows, *_: full_blocks(len(readers), rows))
+    words, needed = read_words()
+    assert words / needed == counted
+    assert words == 226_493
+
+
+def test_maps_that_are_joined_have_one_scale(shuffled: Graph) -> None:
+    """Then nothing that a unit keeps is rounded again; maps in between have scales of their own."""
+    joined = [node for node in shuffled.nodes if isinstance(node, Concatenation)]
+    assert all(form is None for node in joined for form in node.requantizes)
+    assert len({node.result.scale for node in joined}) == 3
+    assert len({node.result.scale for node in shuffled.nodes}) > 30
+
+
 def test_it_is_quantized_in_integers_throughout(tmp_path: Path) -> None:
     path = write_large("mobilenetv2", tmp_path / "model.onnx", side=32)
     operators = set(Reference(path).operators)
@@ -90,7 +137,7 @@ def test_it_is_quantized_in_integers_throughout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "side", "sentence"), [
     (
         "lenet", 32,
-        "network must be one of resnet18, resnet50, mobilenetv1, mobilenetv2, squeezenet, vgg16, not 'lenet'",
+        f"network must be one of {', '.join(LARGE)}, not 'lenet'",
     ),
     ("resnet18", 33, "side must be a multiple of 32, not 33"),
     ("resnet18", 0, "side must be a multiple of 32, not 0"),
