@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -128,6 +129,21 @@ def test_halves_of_a_shuffle_are_read_where_they_were_written(tmp_path: Path) ->
     assert second.source.runs == [(0, 2), (2, 4)]
     assert second.source.buffers == (first.source.buffer, first.result.buffer)
     assert largest_difference(compiled_and_checked(path, CONFIGS["tiny"]), path, np.random.default_rng(0)) == 0
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(116, (2,)), (232, (2, 4, 8)), (60, (2, 3, 5))])
+def test_a_hundred_moves_in_a_row_are_one_choice(channels: int, groups: tuple[int, ...], tmp_path: Path) -> None:
+    """Their sets do not grow with the chain: all of it takes no longer than a network may."""
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
+    here = model.input([1, channels, 4, 4], 0.05, 0)
+    for number in range(34):
+        here = model.shuffled(here, (1, channels, 4, 4), groups[number % len(groups)])
+    model.output(model.node("Conv", [here, *model.dense((6, channels, 1, 1), 0, here, per_channel=True)]))
+    path = model.save(tmp_path / "model.onnx")
+    began = time.process_time()
+    assert len(read(path).nodes) == 2
+    assert time.process_time() - began < 20
+    assert compare(path, np.random.default_rng(0)).differing == 0
 
 
 _COPY = "which needs a copy that the machine cannot make"
