@@ -15,6 +15,7 @@ from sim.lookup import replace
 from sim.requantize import add_residual, requantize
 from sim.scratchpad import Scratchpad
 from sim.stream import window_addresses
+from sim.weights import tile_addresses, tiles
 from spec.errors import Error
 from spec.isa import SCALE, Mode, Queue
 from spec.timing import CONSTANTS_WORDS
@@ -71,9 +72,9 @@ class Datapath:
         self._dram, self._base, self._compute = dram, base, compute_outputs
         self._read_window, self._write_window = read_window, write_window
         self._address_width = (config.virtual_pages * config.page_words).bit_length() - 1
-        #: Page between READ and PLACE, between TAKE and WRITE; first word of the tiles between WEIGHTS and ARRAY.
+        #: Page between READ and PLACE, between TAKE and WRITE; tiles between WEIGHTS and ARRAY.
         self._filled = self._taken = np.zeros((0, config.rows), dtype=np.int8)
-        self._tiles = 0
+        self._tiles = np.zeros((0, config.rows, config.cols), dtype=np.int16)
         self._engines: dict[Queue, Callable[[Mapping[str, int]], None]] = {
             Queue.READ: self._read,
             Queue.PLACE: self._place,
@@ -123,7 +124,8 @@ class Datapath:
         self._page(work["address"])[:] = self._taken.reshape(-1).view(np.uint8)
 
     def _weights(self, work: Mapping[str, int]) -> None:
-        self._tiles = work["base"]
+        words = self._scratchpad.read(tile_addresses(work))
+        self._tiles = tiles(words, zero=work["other_zero"], turned=bool(work["turned"]))
 
     def _words(self, work: Mapping[str, int], *, taps_innermost: bool, passes: int) -> NDArray[np.int8]:
         """The window's words, padding in place: passes x pixels x rows, or pixels x taps x rows.
@@ -143,10 +145,8 @@ class Datapath:
         return words
 
     def _array(self, work: Mapping[str, int]) -> None:
-        rows, tiles = self._config.rows, work["tiles"]
-        words = self._words(work, taps_innermost=False, passes=tiles)
-        weights = self._scratchpad.run(self._tiles, tiles * rows)
-        sums = array_sums(words, weights.reshape(tiles, rows, -1))
+        words = self._words(work, taps_innermost=False, passes=work["tiles"])
+        sums = array_sums(np.subtract(words, work["zero"], dtype=np.int16), self._tiles)
         half = self._sums[work["half"], : work["pixels"]]
         if work["first"]:
             half[:] = sums

@@ -58,9 +58,15 @@ class Dispatch:
         if fields["mode"] == Mode.ARRAY:
             if fields["first"]:
                 self._half ^= 1
-            tiles = operands[Role.WEIGHTS]["run"] // self.config.rows
-            common = {"tiles": tiles, "pixels": fields["height"] * fields["width"]}
-            commands[Queue.WEIGHTS] = self._command(Queue.WEIGHTS, {**common, "base": base[Role.WEIGHTS]})
+            weights = operands[Role.WEIGHTS]
+            common = {
+                "tiles": weights["run"] // self.config.rows * weights["count"],
+                "pixels": fields["height"] * fields["width"], "turned": fields["turned"],
+            }  # fmt: skip
+            commands[Queue.WEIGHTS] = self._command(Queue.WEIGHTS, {
+                **common, "base": base[Role.WEIGHTS], **{k: weights[k] for k in ("run", "stride", "count")},
+                "other_zero": registers[Opcode.KERNEL]["other_zero"],
+            })  # fmt: skip
             array = self._command(Queue.ARRAY, {**common, **window, "half": self._half, "first": fields["first"]})
             array.half = self._drained[self._half] if fields["first"] else 0
             commands[Queue.ARRAY] = array

@@ -157,9 +157,12 @@ KERNEL = Word(
     Field("dilation_w", 5, "kernel column step in input columns"),
     Field("blocks", 12, "channel blocks summed over (ARRAY only, else 1)"),
     Field("pad", 8, "lane value outside the bounds", signed=True),
-    Field("zero", 8, "subtracted from each lane of INPUT (ARRAY, MULTIPLY)", signed=True),
-    Field("other_zero", 8, "subtracted from each lane of WEIGHTS (ARRAY) or RESIDUAL (MULTIPLY)", signed=True),
-    Field("lanes", 6, "MEASURE: lanes that count, from lane 0 on; 0: all"),
+    Field("zero", 8, "subtracted from each lane of INPUT (ARRAY, MULTIPLY)", signed=True, optional=True),
+    Field(
+        "other_zero", 8, "subtracted from each lane of WEIGHTS (ARRAY) or RESIDUAL (MULTIPLY)", signed=True,
+        optional=True,
+    ),
+    Field("lanes", 6, "MEASURE: lanes that count, from lane 0 on; 0: all", optional=True),
 )
 BOUNDS = Word(
     "BOUNDS",
@@ -203,9 +206,9 @@ COMPUTE = Word(
     Field("y", 16, "input row of output row 0's first tap, from the operand's first", signed=True),
     Field("x", 16, "input column of output column 0's first tap", signed=True),
     Field("lines", 1, "DEPTHWISE, SUM, MAX: each input word is read once, through the line buffer; else 0"),
-    Field("turned", 1, "ARRAY: word c of a tile of WEIGHTS holds the weights of column c, not of row c"),
-    Field("statistic", 2, "MEASURE, NORMALIZE: see Statistic"),
-    Field("closing", 1, "MEASURE: the statistic is complete, each pixel's factor is found"),
+    Field("turned", 1, "ARRAY: word c of a tile of WEIGHTS holds the weights of column c, not of row c", optional=True),
+    Field("statistic", 2, "MEASURE, NORMALIZE: see Statistic", optional=True),
+    Field("closing", 1, "MEASURE: the statistic is complete, each pixel's factor is found", optional=True),
 )
 
 WORDS = {

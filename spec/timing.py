@@ -92,9 +92,12 @@ def sums_latency(config: Config) -> int:
     return READ_LATENCY + config.rows + config.cols - 1
 
 
-def weights_load(config: Config) -> int:
-    """From a tile's first row address to the cycle in which a pass may start with it."""
-    return config.rows - 1 + WEIGHTS_LATENCY
+def weights_load(config: Config, *, turned: bool = False) -> int:
+    """From a tile's first row address to the cycle in which a pass may start with it.
+
+    A turned tile is complete before its first row leaves, so all its rows are as many cycles later.
+    """
+    return config.rows - 1 + WEIGHTS_LATENCY + config.rows * turned
 
 
 @dataclass(frozen=True)
@@ -117,12 +120,12 @@ class ArrayTime:
     last_tile: int
 
 
-def array_time(config: Config, *, passes: int, pixels: int, serial: bool) -> ArrayTime:
+def array_time(config: Config, *, passes: int, pixels: int, serial: bool, turned: bool = False) -> ArrayTime:
     """Closed formula of an ARRAY command (X4).
 
     A pass takes as long as its pixels or as the next tile's load, whichever is longer; in serial mode both in turn.
     """
-    load = weights_load(config)
+    load = weights_load(config, turned=turned)
     ready = pixels - 1 + WEIGHTS_TURN + load if serial else WEIGHTS_ISSUE + load
     step = max(pixels, ready)
     last_swap = ARRAY_ISSUE + (passes - 1) * step

@@ -59,8 +59,10 @@ def spill(n: int, *, half: int = 0) -> list[Command]:
     return [take, Command(Queue.WRITE, n, {"address": n * 128}, data={Queue.TAKE: n + 1})]
 
 
-def tiles(n: int, count: int, pixels: int, *, serial: int = 0, half: int = 0) -> list[Command]:
-    work = {"tiles": count, "pixels": pixels, "serial": serial}
+def tiles(
+    n: int, count: int, pixels: int, *, serial: int = 0, turned: int = 0, half: int = 0
+) -> list[Command]:
+    work = {"tiles": count, "pixels": pixels, "serial": serial, "turned": turned}
     return [Command(Queue.WEIGHTS, n, work), Command(Queue.ARRAY, n, work, half=half)]
 
 
@@ -150,6 +152,29 @@ def test_serial_passes() -> None:
     result = times(*tiles(0, 3, 4, serial=1))
     assert spans(result, Queue.WEIGHTS) == [(2, 23)]
     assert spans(result, Queue.ARRAY) == [(7, 27)]
+
+
+def test_turned_passes() -> None:
+    """Addresses of tile 0 in 3..6, all four words are there before the first row leaves: four cycles later, in 11.
+
+    Swap in 12, pixels 12..15; tile 1 at 13..16, swap in 21; tile 2 at 22..25, ready in 30. Pixels 30..33.
+    """
+    result = times(*tiles(0, 3, 4, turned=1))
+    assert spans(result, Queue.WEIGHTS) == [(2, 29)]
+    assert spans(result, Queue.ARRAY) == [(11, 33)]
+
+
+def test_turned_passes_longer_than_their_weights() -> None:
+    """Nine pixels hide what twice four rows and the issue take: swaps in 12, 21, 30, as without a turn."""
+    result = times(*tiles(0, 3, 9, turned=1))
+    assert spans(result, Queue.ARRAY) == [(11, 38)]
+
+
+def test_serial_turned_passes() -> None:
+    """Pixels 12..15, addresses 16..19, swap in 24; pixels 24..27, addresses 28..31, swap in 36."""
+    result = times(*tiles(0, 3, 4, serial=1, turned=1))
+    assert spans(result, Queue.WEIGHTS) == [(2, 35)]
+    assert spans(result, Queue.ARRAY) == [(11, 39)]
 
 
 def test_weights_run_ahead_of_the_pass_before() -> None:
