@@ -212,6 +212,7 @@ class Engines:
         work = command.work
         cycles = timing.post_time(
             table_words=work["table_words"], tap_words=work["tap_words"], slots=work["slots"],
-            slot_cycles=work["slot_cycles"], addends=work["addends"],
+            slot_cycles=work["slot_cycles"], addends=work["addends"], constants_words=work["constants_words"],
+            latency=work["latency"],
         )  # fmt: skip
         return self._fixed(Queue.POST, cycles)

@@ -64,6 +64,12 @@ class Statistic(IntEnum):
     MOMENTS = 2  # the sums of lanes and of their squares; channels x lane less the sum of lanes
 
 
+#: Bits of a lane's number and of the sum of lanes, both with a sign; of the channels and of epsilon in the WEIGHTS
+#: operand of MOMENTS, a line of so many bytes; bytes of an entry of that of EXPONENTIALS.
+NUMBER_BITS, CHANNEL_BITS, EPSILON_BITS, MOMENTS_BYTES, EXPONENTIAL_BYTES = 24, 16, 44, 16, 2
+#: Bits of a factor's mantissa, of which NORMALIZE takes two a cycle.
+FACTOR_BITS = 18
+
 #: Bits of a float32's mantissa, and entries of a line of the WEIGHTS operand in mode AVERAGE, which has as many lines
 #: at most.
 MANTISSA, LINE = 24, 16

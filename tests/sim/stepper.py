@@ -245,8 +245,10 @@ class Stepper:
         finish = cycle - 1 + {
             Queue.PLACE: timing.PLACE_LATENCY + c.page_words,
             Queue.TAKE: c.page_words + timing.TAKE_LATENCY,
-            Queue.POST: timing.POST_ISSUE + 8 + work.get("table_words", 0) + work.get("tap_words", 0) + timing.POST_TURN
-            + work.get("slots", 0) * work.get("slot_cycles", 0) + work.get("addends", 0) + timing.POST_LATENCY,
+            Queue.POST: timing.POST_ISSUE
+            + sum(work.get(kind, 0) for kind in ("constants_words", "table_words", "tap_words"))
+            + timing.POST_TURN + work.get("slots", 0) * work.get("slot_cycles", 0) + work.get("addends", 0)
+            + work.get("latency", 0),
         }[queue]
         line.free = finish + 1
         self._at(finish, line.finishes.append)

@@ -20,7 +20,7 @@ from spec.isa import Queue
 from spec.memory import PROFILES, Memory
 from spec.program import Instruction, Opcode, assemble
 from spec.registers import CAUSES
-from spec.timing import POST_TURN
+from spec.timing import POST_LATENCY, POST_TURN
 from spec.trace import Transaction
 from tb.machines import configuration, memory
 from tb.programs import sample
@@ -68,7 +68,8 @@ def tiles(
 
 def stream(slots: int, **more: int) -> dict[str, int]:
     """The work of a POST command of so many slots."""
-    return {"table_words": 0, "tap_words": 0, "slots": slots, "slot_cycles": 1, "addends": 0, **more}
+    fixed = {"constants_words": 8, "latency": POST_LATENCY}
+    return {"table_words": 0, "tap_words": 0, "slots": slots, "slot_cycles": 1, "addends": 0, **fixed, **more}
 
 
 def test_a_program_of_nothing() -> None:
