@@ -6,8 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from controller.addition import residual_of
 from controller.averages import average_table
 from controller.features import part_name
@@ -16,21 +14,27 @@ from controller.graph import (
     Concatenation,
     Convolution,
     Graph,
+    Multiplication,
     Node,
+    Normalization,
     Pool,
+    Product,
     Requantize,
     Rescale,
     SequentialAverage,
+    Softmax,
     Tensor,
     sources,
 )
-from controller.layout import Buffer, Lanes, View, blocks_of
+from controller.lanewise import lanewise, moved, unchanged
 from controller.operators import Operator
 from controller.stored import Stored, on_windows
+from controller.tokens import multiplication, product, statistic
 from controller.values import quantization_of
-from spec.isa import Mode, TensorClass
+from spec.isa import Mode
 
 if TYPE_CHECKING:
+    from controller.layout import Lanes, View
     from spec.config import Config
 
 
@@ -109,14 +113,22 @@ class _Arranger:
             for place, (source, form) in enumerate(zip(node.sources, node.requantizes, strict=True)):
                 if form is not None:
                     part = self._view(replace(source, name=part_name(node, place)))
-                    self.operators.append(_lanewise(node.name, source, self._view(source), part, form))
+                    self.operators.append(lanewise(node.name, source, self._view(source), part, form))
         elif isinstance(node, Convolution):
             self.operators.append(self._convolution(node, self._view(node.result)))
         elif isinstance(node, Rescale):
             view = self._view(node.result)
-            self.operators.append(_lanewise(node.name, node.source, self._view(node.source), view, node.requantize))
+            self.operators.append(lanewise(node.name, node.source, self._view(node.source), view, node.requantize))
         elif isinstance(node, Pool):
             self.operators.append(self._pool(node))
+        elif isinstance(node, Multiplication):
+            result = self._view(node.result)
+            first, second = (self._aligned(node.name, one, result.lanes) for one in (node.first, node.second))
+            self.operators.append(multiplication(node, first, second, result))
+        elif isinstance(node, Product):
+            self.operators += product(node, self.stored, self._view(node.result))
+        elif isinstance(node, Softmax | Normalization):
+            self.operators += statistic(node, self.stored, self._view(node.result))
 
     def _convolution(self, node: Convolution, result: View) -> Operator:
         kernel = (node.weights.shape[2], node.weights.shape[3])
@@ -143,7 +155,7 @@ class _Arranger:
         residual = residual_of(node, addend, first=swap)
         if own is None:
             view = self._aligned(node.name, node.first, result.lanes)
-            operator = _lanewise(node.name, node.first, view, result, None)
+            operator = lanewise(node.name, node.first, view, result, None)
         else:
             producer = self.producers[own]
             assert isinstance(producer, Convolution)
@@ -155,29 +167,12 @@ class _Arranger:
         view = self._view(tensor)
         if view.lanes == lanes:
             return view
-        words = view.batch * view.height * view.width * len(lanes)
-        buffer = Buffer(f"{tensor.name} for {name}", TensorClass.ACTIVATION, words)
-        copy = replace(view, blocks=blocks_of(buffer, 0, lanes, len(lanes)), lanes=lanes)
-        identity = np.eye(view.channels, dtype=np.int8).reshape(view.channels, view.channels, 1, 1)
-        self.operators.append(
-            replace(_lanewise(name, tensor, view, copy, None), mode=Mode.ARRAY, weights=identity)
-        )
-        return copy
-
-
-def _lanewise(name: str, tensor: Tensor, source: View, result: View, form: Requantize | None) -> Operator:
-    """Each integer on its own: requantized, or as it is."""
-    form = form or _unchanged(source.channels)
-    return Operator(name, Mode.SUM, source, result, (1, 1), (1, 1), (1, 1), (0, 0), tensor.zero, (form,))
+        self.operators.append(moved(name, tensor, view, lanes))
+        return self.operators[-1].result
 
 
 def _averaging(node: Pool, form: SequentialAverage) -> Requantize:
     """What passes an average unchanged, with the table that makes it."""
     after = quantization_of(node.result)
     table = average_table(node.source.scale, form.divisor, (after.scale, after.zero), after.low, after.high)
-    return replace(_unchanged(node.source.shape[1]), average=table)
-
-
-def _unchanged(channels: int) -> Requantize:
-    """Each integer as it is."""
-    return Requantize(np.zeros(channels, np.int32), np.ones(channels, np.float32), 0, -128, 127)
+    return replace(unchanged(node.source.shape[1]), average=table)
