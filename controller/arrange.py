@@ -49,8 +49,8 @@ class Arrangement:
 def arrange(graph: Graph, config: Config) -> Arrangement:
     """Operators for a graph on a machine.
 
-    A convolution whose result only an addition reads takes the other operand as its residual. What is stored is what
-    operators write; selections and concatenations are read where their channels lie.
+    A convolution, product or normalization whose result only an addition reads takes the other operand as its residual.
+    What is stored is what operators write; selections and concatenations are read where their channels lie.
     """
     return _Arranger(graph, config).run()
 
@@ -74,7 +74,7 @@ class _Arranger:
         return Arrangement(tuple(self.operators), views)
 
     def _fused(self) -> dict[str, str]:
-        """Result of the addition -> result of the convolution that does it, for each pair."""
+        """Result of the addition -> result of the node that does it, for each pair."""
         order = {node.result.name: index for index, node in enumerate(self.graph.nodes)}
         pairs = {}
         for node in self.graph.nodes:
@@ -83,7 +83,7 @@ class _Arranger:
             free = [
                 one
                 for one in (node.first, node.second)
-                if isinstance(self.producers.get(one.name), Convolution)
+                if isinstance(self.producers.get(one.name), Convolution | Product | Normalization)
                 and self.reads[one.name] == 1
                 and one.name not in self.kept
             ]
@@ -101,6 +101,8 @@ class _Arranger:
                 if isinstance(own, Convolution):
                     other = node.second if own.result == node.first else node.first
                     found[node.result.name] = own.result if on_windows(own, self.config) else other
+                elif own is not None:
+                    found[node.result.name] = own.result
         return found
 
     def _view(self, tensor: Tensor) -> View:
@@ -114,8 +116,6 @@ class _Arranger:
                 if form is not None:
                     part = self._view(replace(source, name=part_name(node, place)))
                     self.operators.append(lanewise(node.name, source, self._view(source), part, form))
-        elif isinstance(node, Convolution):
-            self.operators.append(self._convolution(node, self._view(node.result)))
         elif isinstance(node, Rescale):
             view = self._view(node.result)
             self.operators.append(lanewise(node.name, node.source, self._view(node.source), view, node.requantize))
@@ -125,10 +125,20 @@ class _Arranger:
             result = self._view(node.result)
             first, second = (self._aligned(node.name, one, result.lanes) for one in (node.first, node.second))
             self.operators.append(multiplication(node, first, second, result))
-        elif isinstance(node, Product):
-            self.operators += product(node, self.stored, self._view(node.result))
-        elif isinstance(node, Softmax | Normalization):
-            self.operators += statistic(node, self.stored, self._view(node.result))
+        else:
+            self.operators += self._made(node, node.result)
+
+    def _made(self, node: Node, result: Tensor) -> list[Operator]:
+        """A node whose result an addition may take, as operators that write the result or what is added to it."""
+        match node:
+            case Convolution():
+                return [self._convolution(node, self._view(result))]
+            case Product():
+                return list(product(node, self.stored, self._view(result)))
+            case Softmax() | Normalization():
+                return list(statistic(node, self.stored, self._view(result)))
+            case _:
+                return []
 
     def _convolution(self, node: Convolution, result: View) -> Operator:
         kernel = (node.weights.shape[2], node.weights.shape[3])
@@ -157,9 +167,8 @@ class _Arranger:
             view = self._aligned(node.name, node.first, result.lanes)
             operator = lanewise(node.name, node.first, view, result, None)
         else:
-            producer = self.producers[own]
-            assert isinstance(producer, Convolution)
-            operator = self._convolution(producer, result)
+            *copies, operator = self._made(self.producers[own], node.result)
+            self.operators += copies
         self.operators.append(replace(operator, residual=residual, name=node.name))
 
     def _aligned(self, name: str, tensor: Tensor, lanes: Lanes) -> View:

@@ -1,4 +1,4 @@
-"""What the checker knows of statistics: which operands a COMPUTE has, and that what NORMALIZE takes has been measured."""
+"""What a COMPUTE names, and when it may name a statistic: NORMALIZE takes what has been measured of its tile."""
 
 from __future__ import annotations
 
