@@ -5,7 +5,19 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from controller.graph import Addition, Concatenation, Convolution, Pool, Rescale, Selection, sources
+from controller.graph import (
+    Addition,
+    Concatenation,
+    Convolution,
+    Multiplication,
+    Normalization,
+    Pool,
+    Product,
+    Rescale,
+    Selection,
+    Softmax,
+    sources,
+)
 from controller.plan.network import Kind, Network, Operator, Tensor, Window
 
 if TYPE_CHECKING:
@@ -24,23 +36,33 @@ def from_graph(graph: Graph) -> Network:
     )
 
 
+#: Nodes without a window, of which each element of the result takes an operation.
+_ONE_BY_ONE = {
+    Addition: Kind.ELEMENTWISE,
+    Multiplication: Kind.GATE,
+    Normalization: Kind.NORMALIZATION,
+    Rescale: Kind.ACTIVATION,
+    Softmax: Kind.SOFTMAX,
+}
+
+
 def _operator(node: Node) -> Operator:
     inputs = tuple(dict.fromkeys(tensor.name for tensor in sources(node)))
     elements, window = prod(node.result.shape), None
     match node:
         case Convolution():
             return _convolution(node, inputs)
+        case Product():
+            return Operator(node.name, Kind.PRODUCT, inputs, (node.result.name,), node.macs)
         case Pool():
             window = Window(node.kernel, node.strides, node.pads[:2], node.dilations)
             kind, operations = Kind.POOL, elements * window.taps
-        case Addition():
-            kind, operations = Kind.ELEMENTWISE, elements
-        case Rescale():
-            kind, operations = Kind.ACTIVATION, elements
         case Concatenation():
             kind, operations = Kind.CONCATENATION, 0
         case Selection():
             kind, operations = Kind.COPY, 0
+        case _:
+            kind, operations = _ONE_BY_ONE[type(node)], elements
     return Operator(node.name, kind, inputs, (node.result.name,), operations=operations, window=window)
 
 
