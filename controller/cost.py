@@ -42,9 +42,10 @@ class Effort:
         return longest + _FRICTION * sum(parts) + self.before + self.after
 
 
-def array_cycles(config: Config, passes: int, pixels: int) -> int:
+def array_cycles(config: Config, passes: int, pixels: int, *, turned: bool = False) -> int:
     """Cycles of an ARRAY command, from its start to the next one's."""
-    return timing.array_time(config, passes=passes, pixels=pixels, serial=False).finish + timing.CROSSING
+    time = timing.array_time(config, passes=passes, pixels=pixels, serial=False, turned=turned)
+    return time.finish + timing.CROSSING
 
 
 def post_cycles(

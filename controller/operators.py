@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from controller.graph import Pair, Requantize
     from controller.layout import Buffer, View
+    from spec.isa import Statistic
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,15 @@ class Operator:
     residual
         The second operand, if any.
     macs
-        Multiplications by a weight that the network asks for.
+        Multiplications by a weight, or of two activations in a sum, that the network asks for.
+    other
+        The second operand of a product: the map that the array takes for its weights, or the lanes to multiply by.
+    turned
+        Whether pixels of `other` are the array's columns, and its channels the rows; else pixels are the rows.
+    zeros
+        Zero points of `source` and `other` in a product.
+    statistic, table
+        Of each pixel, and the words that it and the factor are found with.
     """
 
     name: str
@@ -76,6 +85,11 @@ class Operator:
     groups: int = 1
     residual: Residual | None = None
     macs: int = 0
+    other: View | None = None
+    turned: bool = False
+    zeros: Pair = (0, 0)
+    statistic: Statistic | None = None
+    table: NDArray[np.int8] | None = None
 
     @property
     def looks_up(self) -> bool:
@@ -89,7 +103,10 @@ class Operator:
     @property
     def views(self) -> tuple[View, ...]:
         """Every feature map that it touches."""
-        return (self.source, self.result, *([self.residual.view] if self.residual else []))
+        return (
+            self.source, self.result, *([self.residual.view] if self.residual else []),
+            *([self.other] if self.other else []),
+        )  # fmt: skip
 
     @property
     def buffers(self) -> tuple[Buffer, ...]:

@@ -64,6 +64,12 @@ class Statistic(IntEnum):
     MOMENTS = 2  # the sums of lanes and of their squares; channels x lane less the sum of lanes
 
 
+#: Bits of a lane's number and of the sum of lanes, both with a sign; of the channels and of epsilon in the WEIGHTS
+#: operand of MOMENTS, a line of so many bytes; bytes of an entry of that of EXPONENTIALS.
+NUMBER_BITS, CHANNEL_BITS, EPSILON_BITS, MOMENTS_BYTES, EXPONENTIAL_BYTES = 24, 16, 44, 16, 2
+#: Bits of a factor's mantissa, of which NORMALIZE takes two a cycle.
+FACTOR_BITS = 18
+
 #: Bits of a float32's mantissa, and entries of a line of the WEIGHTS operand in mode AVERAGE, which has as many lines
 #: at most.
 MANTISSA, LINE = 24, 16
@@ -157,9 +163,12 @@ KERNEL = Word(
     Field("dilation_w", 5, "kernel column step in input columns"),
     Field("blocks", 12, "channel blocks summed over (ARRAY only, else 1)"),
     Field("pad", 8, "lane value outside the bounds", signed=True),
-    Field("zero", 8, "subtracted from each lane of INPUT (ARRAY, MULTIPLY)", signed=True),
-    Field("other_zero", 8, "subtracted from each lane of WEIGHTS (ARRAY) or RESIDUAL (MULTIPLY)", signed=True),
-    Field("lanes", 6, "MEASURE: lanes that count, from lane 0 on; 0: all"),
+    Field("zero", 8, "subtracted from each lane of INPUT (ARRAY, MULTIPLY)", signed=True, optional=True),
+    Field(
+        "other_zero", 8, "subtracted from each lane of WEIGHTS (ARRAY) or RESIDUAL (MULTIPLY)", signed=True,
+        optional=True,
+    ),
+    Field("lanes", 6, "MEASURE: lanes that count, from lane 0 on; 0: all", optional=True),
 )
 BOUNDS = Word(
     "BOUNDS",
@@ -203,9 +212,9 @@ COMPUTE = Word(
     Field("y", 16, "input row of output row 0's first tap, from the operand's first", signed=True),
     Field("x", 16, "input column of output column 0's first tap", signed=True),
     Field("lines", 1, "DEPTHWISE, SUM, MAX: each input word is read once, through the line buffer; else 0"),
-    Field("turned", 1, "ARRAY: word c of a tile of WEIGHTS holds the weights of column c, not of row c"),
-    Field("statistic", 2, "MEASURE, NORMALIZE: see Statistic"),
-    Field("closing", 1, "MEASURE: the statistic is complete, each pixel's factor is found"),
+    Field("turned", 1, "ARRAY: word c of a tile of WEIGHTS holds the weights of column c, not of row c", optional=True),
+    Field("statistic", 2, "MEASURE, NORMALIZE: see Statistic", optional=True),
+    Field("closing", 1, "MEASURE: the statistic is complete, each pixel's factor is found", optional=True),
 )
 
 WORDS = {

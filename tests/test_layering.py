@@ -35,7 +35,6 @@ ONLY_HW = {
     "loader": _ENGINE,
     "postprocess": _ENGINE,
     "storer": _ENGINE,
-    "weights": "weights in the array are operands of sim.array; loading them is time, in sim.engines",
     "conversion": "numpy rounds; sim.requantize uses it, and the bench of float32 compares",
     "product": "numpy rounds; sim.requantize uses it, and the bench of float32 compares",
     "fused": "a function of sim.requantize; the bench of its own compares it with exact integers",

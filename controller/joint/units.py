@@ -57,7 +57,7 @@ def units(tiled: Mapping[int, Tiled], config: Config) -> dict[int, list[Unit]]:
     A unit may come as soon as what it needs has come; operators that are not among these come before or after all.
     """
     views = [view for one in tiled.values() for view in one.operator.views]
-    strides = {block.buffer: block.count * view.width for view in views for block in view.blocks}
+    strides = {one.buffer: view.row_stride(block) for view in views for block, one in enumerate(view.blocks)}
     writers: dict[Row, list[tuple[range, Unit]]] = defaultdict(list)
     found: dict[int, list[Unit]] = {}
     for place in sorted(tiled):
