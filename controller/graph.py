@@ -1,4 +1,4 @@
-"""The quantized network between the ONNX file and the program: tensors, ten kinds of node, nothing else.
+"""The quantized network between the ONNX file and the program: tensors, twelve kinds of node, nothing else.
 
 Integers are as the machine stores them: int8. A tensor that ONNX calls uint8 is stored minus 128, with
 `unsigned` set; its zero point, its bounds and its padding are stored values too.
@@ -241,19 +241,47 @@ class Multiplication:
     requantize: Requantize
 
 
+@dataclass(frozen=True, eq=False)
+class Gather:
+    """Pixels of feature maps, in any order, as a map of one row: copies, for which the machine has windows of 1x1.
+
+    Pixel p of the result is pixel `pixels[p][1]` of map `pixels[p][0]`, counted row by row; a source's bytes are
+    requantized, or where its entry of `requantizes` is None taken as they are. There is one image.
+    """
+
+    name: str
+    sources: tuple[Tensor, ...]
+    result: Tensor
+    requantizes: tuple[Requantize | None, ...]
+    pixels: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A feature map that the network itself has: biases for each token, learned positions, the class token."""
+
+    name: str
+    result: Tensor
+    values: NDArray[np.int8]
+
+
 Node = (
     Convolution | Pool | Addition | Rescale | Concatenation | Selection | Product | Softmax | Normalization
-    | Multiplication
+    | Multiplication | Gather | Constant
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the network: its ONNX name and shape, and the tensor that holds it."""
+    """An input or output of the network: its ONNX name and shape, and the tensor that holds it.
+
+    `tokens` says that ONNX has channels as the last axis and pixels of the one row before: (batch, tokens, channels).
+    """
 
     name: str
     shape: tuple[int, ...]
     tensor: Tensor
+    tokens: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,4 +303,6 @@ def sources(node: Node) -> tuple[Tensor, ...]:
     """The feature maps that a node reads, in order."""
     if isinstance(node, Addition | Product | Multiplication):
         return node.first, node.second
-    return node.sources if isinstance(node, Concatenation) else (node.source,)
+    if isinstance(node, Constant):
+        return ()
+    return node.sources if isinstance(node, Concatenation | Gather) else (node.source,)

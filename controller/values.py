@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.access.compose import Origins
+    from controller.numerics import Floats, Integers
     from controller.source import Source, SourceNode
 
 
@@ -36,40 +37,100 @@ class QuantizedConstant:
             zero = zero.reshape([-1 if side == self.axis else 1 for side in range(self.values.ndim)])
         return self.values.astype(np.int64) - zero
 
+    def real(self) -> Floats:
+        """The float numbers that they stand for."""
+        around = [-1 if side == self.axis and self.scale.size > 1 else 1 for side in range(self.values.ndim)]
+        return self.centred().astype(np.float32) * self.scale.reshape(around)
+
 
 @dataclass(frozen=True)
 class Map:
-    """A feature map. `flat`: ONNX sees it as (batch, channels * height * width); `rank` is what ONNX sees."""
+    """A feature map, and how ONNX sees it.
+
+    Parameters
+    ----------
+    tensor
+        The map.
+    rank
+        How many dimensions ONNX sees: batch, channels, height and width, of which 3 lack the height, which is 1.
+    flat
+        ONNX sees (batch, channels * height * width).
+    quantized
+        It is integers to ONNX, not the floats that they stand for.
+    tokens
+        ONNX sees (batch, width, channels), or as a matrix (width, channels) of one image; the height is 1.
+    """
 
     tensor: Tensor
     rank: int
     flat: bool = False
     quantized: bool = True
+    tokens: bool = False
 
     @property
     def onnx_shape(self) -> tuple[int, ...]:
         """The shape that ONNX gives it."""
         batch, channels, height, width = self.tensor.shape
+        if self.tokens:
+            return (batch, width, channels)[3 - self.rank :]
         if self.flat or self.rank == 2:
             return batch, channels * height * width
-        return batch, channels, height, width
+        return (batch, channels, width) if self.rank == 3 else (batch, channels, height, width)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Matrices along the last two axes of a tensor, each a map of one row and one image: mostly one for each head.
+
+    Parameters
+    ----------
+    tensors
+        One for each index of the other axes, the last of which runs fastest.
+    leading
+        The sizes of those axes.
+    turned
+        A matrix's rows are channels and its columns pixels; else it is the other way round.
+    quantized
+        They are integers to ONNX.
+    """
+
+    tensors: tuple[Tensor, ...]
+    leading: tuple[int, ...]
+    turned: bool = False
+    quantized: bool = True
+
+    @property
+    def tensor(self) -> Tensor:
+        """The first, which is like all of them."""
+        return self.tensors[0]
+
+    @property
+    def onnx_shape(self) -> tuple[int, ...]:
+        """The shape that ONNX gives it."""
+        _, channels, _, width = self.tensor.shape
+        return (*self.leading, *((channels, width) if self.turned else (width, channels)))
 
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """What layout operators made of a feature map: where in the map each element comes from."""
+    """What layout operators made of feature maps of one quantization: where in them each element comes from."""
 
-    tensor: Tensor
+    tensors: tuple[Tensor, ...]
     origins: Origins
     quantized: bool
+
+    @property
+    def tensor(self) -> Tensor:
+        """One of them."""
+        return self.tensors[0]
 
 
 @dataclass(frozen=True, eq=False)
 class Unfinished:
     """An operator that waits for the QuantizeLinear that names its result's integers.
 
-    `build` makes its node for a result tensor. `low` and `high` are the real bounds of a Relu or Clip between
-    them; `clamps` says that `build` heeds them itself.
+    `build` makes its node for a result tensor; `before` are nodes that it needs. `low` and `high` are the real bounds
+    of a Relu or Clip between them; `clamps` says that `build` heeds them itself. `tokens`: see `Map`.
     """
 
     node: SourceNode
@@ -79,6 +140,45 @@ class Unfinished:
     low: float = -np.inf
     high: float = np.inf
     clamps: bool = False
+    tokens: bool = False
+    before: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """An operator on each matrix of a stack: see `Unfinished` and `Stack`."""
+
+    parts: tuple[Unfinished, ...]
+    leading: tuple[int, ...]
+    turned: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A float function of each integer of a map, or of each map of a stack, that waits for its QuantizeLinear.
+
+    Parameters
+    ----------
+    node
+        The operator that ends it.
+    source
+        What it is a function of.
+    real
+        Its results for all 256 integers, in ascending order.
+    kernel
+        The integers that onnxruntime's kernel makes if the QuantizeLinear follows at once; else they are quantized.
+    """
+
+    node: SourceNode
+    source: Map | Stack
+    real: Floats
+    kernel: Callable[[Quantization], Integers] | None = None
+
+    def entries(self, form: Quantization) -> Integers:
+        """The integers, as ONNX has them, in some quantization."""
+        if self.kernel is not None:
+            return self.kernel(form)
+        return quantize(self.real, form.scale, form.zero, form.low, form.high)
 
 
 @dataclass(frozen=True)
@@ -89,7 +189,7 @@ class Waiting:
     shape: tuple[int, ...]
 
 
-Value = QuantizedConstant | Map | Moved | Unfinished | Waiting
+Value = QuantizedConstant | Map | Stack | Moved | Unfinished | Several | Function | Waiting
 
 
 @dataclass(frozen=True)
@@ -128,8 +228,8 @@ class Names:
     source: Source
     values: dict[str, Value] = field(default_factory=dict)
 
-    def map_of(self, node: SourceNode, index: int = 0, *, flat: bool = False) -> Map:
-        """The feature map that a node reads at an input.
+    def map_of(self, node: SourceNode, index: int = 0, *, flat: bool = False, tokens: bool = False) -> Map:
+        """The feature map that a node reads at an input; `flat` and `tokens` say how it may be seen.
 
         Raises
         ------
@@ -141,7 +241,11 @@ class Names:
         if isinstance(value, Map) and not value.quantized:
             if value.flat and not flat:
                 raise self.source.refuse(node, "must not read a flattened map: only Gemm and MatMul can")
+            if value.tokens and not tokens:
+                raise self.source.refuse(node, "must not read tokens, whose channels are the last dimension")
             return value
+        if isinstance(value, Stack):
+            raise self.source.refuse(node, f"must read one feature map, not '{name}', which is {len(value.tensors)}")
         if isinstance(value, QuantizedConstant) or name in self.source.constants:
             raise self.source.refuse(node, f"must have an activation, not a constant, as input {index}")
         raise self.source.refuse(
@@ -164,6 +268,15 @@ class Names:
         if not isinstance(value, QuantizedConstant):
             raise self.source.refuse(node, f"must have a quantized constant as input {index}")
         return value
+
+    def real(self, node: SourceNode, index: int) -> Floats | None:
+        """A constant input as float numbers, quantized or not; None if it is no constant."""
+        name = node.inputs[index] if index < len(node.inputs) else ""
+        value = self.values.get(name)
+        if isinstance(value, QuantizedConstant):
+            return value.real()
+        constant = self.source.constants.get(name)
+        return None if constant is None or constant.dtype.kind != "f" else constant.astype(np.float32)
 
     def quantization(self, node: SourceNode) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """Scales and zero points of a QuantizeLinear or DequantizeLinear.
