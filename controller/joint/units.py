@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: A row of a buffer's map, all blocks of it.
 Row = tuple["Buffer", int]
 _STATISTICS = (Mode.MEASURE, Mode.NORMALIZE)
+#: Classes of maps that come from DRAM.
+_GIVEN = (TensorClass.INPUT, TensorClass.CONSTANTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +105,7 @@ def readers(some: Mapping[int, Sequence[Unit]]) -> Counter[Row]:
 def found(some: Mapping[int, Sequence[Unit]], config: Config) -> dict[Row, int]:
     """The rows of maps that these operators find on chip, and the bytes of each: an input comes from DRAM instead."""
     made = {row for several in some.values() for one in several for row, _ in one.writes}
-    rows = [row for row in readers(some) if row not in made and row[0].kind is not TensorClass.INPUT]
+    rows = [row for row in readers(some) if row not in made and row[0].kind not in _GIVEN]
     counts = Counter(buffer for buffer, _ in rows)
     return {row: row[0].words * config.rows // counts[row[0]] for row in rows}
 

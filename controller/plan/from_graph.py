@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
 from controller.graph import (
     Addition,
     Concatenation,
+    Constant,
     Convolution,
+    Gather,
     Multiplication,
     Normalization,
     Pool,
@@ -21,19 +24,33 @@ from controller.graph import (
 from controller.plan.network import Kind, Network, Operator, Tensor, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from controller.graph import Graph, Node
 
 
 def from_graph(graph: Graph) -> Network:
-    """The layer graph; elements are bytes, and nothing is folded that the graph has not folded already."""
-    made = [*(port.tensor for port in graph.inputs), *(node.result for node in graph.nodes)]
+    """The layer graph; elements are bytes, and nothing is folded that the graph has not folded already.
+
+    Maps that the network itself has are parameters of who reads them.
+    """
+    given = {node.result.name: node.values.size for node in graph.nodes if isinstance(node, Constant)}
+    nodes = [node for node in graph.nodes if not isinstance(node, Constant)]
+    made = [*(port.tensor for port in graph.inputs), *(node.result for node in nodes)]
     return Network(
         graph.name,
         tuple(Tensor(tensor.name, tensor.shape, 1) for tensor in made),
-        tuple(_operator(node) for node in graph.nodes),
+        tuple(_with(_operator(node), given) for node in nodes),
         tuple(port.tensor.name for port in graph.inputs),
         tuple(port.tensor.name for port in graph.outputs),
     )
+
+
+def _with(operator: Operator, given: Mapping[str, int]) -> Operator:
+    """An operator whose parameters include the given maps that it reads."""
+    inputs = tuple(name for name in operator.inputs if name not in given)
+    more = sum(given[name] for name in operator.inputs if name in given)
+    return replace(operator, inputs=inputs, parameters=operator.parameters + more)
 
 
 #: Nodes without a window, of which each element of the result takes an operation.
@@ -59,7 +76,7 @@ def _operator(node: Node) -> Operator:
             kind, operations = Kind.POOL, elements * window.taps
         case Concatenation():
             kind, operations = Kind.CONCATENATION, 0
-        case Selection():
+        case Selection() | Gather():
             kind, operations = Kind.COPY, 0
         case _:
             kind, operations = _ONE_BY_ONE[type(node)], elements

@@ -105,11 +105,11 @@ def _operator(one: Tiled, parts: Parts, config: Config) -> Operator:
     window = Window(operator.kernel, operator.strides, operator.pads, operator.dilations)
     elements = prod((operator.result.batch, operator.result.height, operator.result.width)) * operator.result.channels
     residual = parts.of(operator.residual.view) if operator.residual else ()
-    other = parts.of(operator.other) if operator.other else ()
+    read = [view for view in operator.views if view is not operator.result]
     sources = parts.of(operator.source)
     outputs = operator.result.channels // operator.groups
     return Operator(
-        operator.name, _kind(one), tuple(dict.fromkeys((*sources, *residual, *other))), parts.of(operator.result),
+        operator.name, _kind(one), tuple(dict.fromkeys(name for view in read for name in parts.of(view))), parts.of(operator.result),
         operator.macs, 0 if operator.macs else elements * window.taps,
         _pages(one.commands, PARAMETERS, config) * config.page_bytes,
         window.taps * outputs if operator.weights is not None else 1, window,

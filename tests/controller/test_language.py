@@ -11,6 +11,7 @@ import pytest
 
 from controller.check import UnsoundError, check
 from controller.compiler import Compiled, compile_graph
+from controller.graph import Port
 from controller.joint.chains import RULES, Chain
 from controller.joint.interleave import interleaved
 from controller.joint.plan import rearranged
@@ -217,3 +218,28 @@ def test_planners_know_the_kinds() -> None:
         assert network.macs == layer().macs
     products = [one for one in from_program(compiled_layer()).operators if one.kind is Kind.PRODUCT]
     assert all(len(one.inputs) == 2 for one in products)
+
+
+@pytest.mark.parametrize("channels", [3, 8, 21])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_pixels_are_gathered(machine: str, channels: int) -> None:
+    """Of maps that the network has, that it computes, and that it is given, one in another scale."""
+    drawn = Drawn(np.random.default_rng(9))
+    source = drawn.input(channels, 9)
+    begin, positions = drawn.constant(channels, 1), drawn.constant(channels, 12)
+    pixels = [(0, 0), *((1, pixel) for pixel in range(9)), (2, 8), (2, 3)]
+    gathered = drawn.gather([begin, drawn.dense(source, channels), source], pixels)
+    scores = drawn.product(positions, drawn.selection(positions, 0, channels), turned=True)
+    results = [drawn.addition(gathered, positions), drawn.addition(drawn.dense(gathered, channels), positions), scores]
+    holds(drawn.graph(gathered, *results), machine)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_rows_become_tokens(machine: str) -> None:
+    """A map of five rows, from the middle of its first one on, and whole."""
+    drawn = Drawn(np.random.default_rng(10))
+    source = replace(drawn.tensor(6, 7), shape=(1, 6, 5, 7))
+    drawn.inputs.append(Port(source.name, source.shape, source))
+    gathered = drawn.gather([source], [(0, pixel) for pixel in [*range(3, 30), *range(35)]])
+    compiled = holds(drawn.graph(gathered, drawn.dense(gathered, 5)), machine)
+    assert len({one.place for one in compiled.tiled[0].operator.gathered}) == len(["3-6", "7-27", "28-29", "0-34"])
