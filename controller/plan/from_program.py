@@ -106,11 +106,12 @@ def _operator(one: Tiled, parts: Parts, config: Config) -> Operator:
     elements = prod((operator.result.batch, operator.result.height, operator.result.width)) * operator.result.channels
     residual = parts.of(operator.residual.view) if operator.residual else ()
     read = [view for view in operator.views if view is not operator.result]
+    inputs = tuple(dict.fromkeys(name for view in read for name in parts.of(view)))
     sources = parts.of(operator.source)
     outputs = operator.result.channels // operator.groups
     return Operator(
-        operator.name, _kind(one), tuple(dict.fromkeys(name for view in read for name in parts.of(view))), parts.of(operator.result),
-        operator.macs, 0 if operator.macs else elements * window.taps,
+        operator.name, _kind(one), inputs, parts.of(operator.result), operator.macs,
+        0 if operator.macs else elements * window.taps,
         _pages(one.commands, PARAMETERS, config) * config.page_bytes,
         window.taps * outputs if operator.weights is not None else 1, window,
         aligned=tuple(name for name in residual if name not in sources), cut=_cut(one, parts, config),

@@ -141,7 +141,7 @@ class Drawn:
 
     def constant(self, channels: int, tokens: int) -> Tensor:
         """A map that the network has."""
-        result = self.tensor(channels, tokens)
+        result = self.tensor(channels, tokens, zero=int(self.rng.integers(-20, 21)))
         values = self.rng.integers(-128, 128, result.shape).astype(np.int8)
         self.nodes.append(Constant(self._name("constant"), result, values))
         return result
