@@ -57,8 +57,7 @@ def _fast_gelu(real: Floats) -> Floats:
 
 
 def _quick_gelu(real: Floats, *, alpha: float) -> Floats:
-    gated: Floats = real * _sigmoid(real * np.float32(alpha))
-    return gated
+    return np.asarray(real * _sigmoid(real * np.float32(alpha)), np.float32)
 
 
 #: By ONNX operator: the function, and the attributes that it takes with their defaults. onnxruntime approximates

@@ -14,7 +14,7 @@ import islpy as isl
 from controller.access.compose import Origins, stored, through
 from controller.access.operators import Layout, Reshape, Slice, Transpose
 from controller.attributes import whole, wholes
-from controller.values import Moved, Names, Stack
+from controller.values import Function, Later, Map, Moved, Names, Several, Stack, Unfinished, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOVES = ("Flatten", "Gather", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
-def moved(names: Names, node: SourceNode) -> list[Moved]:
+def moved(names: Names, node: SourceNode) -> list[Moved] | list[Later]:
     """What a layout operator makes, for each of its outputs.
 
     Raises
@@ -35,7 +35,22 @@ def moved(names: Names, node: SourceNode) -> list[Moved]:
     ModelError
         If it cannot be done to what it reads.
     """
-    source = _source(names, node)
+    value = names.values.get(node.inputs[0])
+    if isinstance(value, Later):
+        return [Later(value.value, (*value.moves, (node, place))) for place in range(len(node.outputs))]
+    if isinstance(value, Unfinished | Several | Function | Waiting):
+        return [Later(value, ((node, place),)) for place in range(len(node.outputs))]
+    return laid(names, node, _source(names, node))
+
+
+def laid(names: Names, node: SourceNode, source: Moved) -> list[Moved]:
+    """What a layout operator makes of elements whose origins are known.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be done to them.
+    """
     try:
         some = _layouts(names, node, source.origins.shape)
         origins = [through(layout, [source.origins]) for layout in some]
@@ -53,11 +68,17 @@ def _of(origins: Origins, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 def _source(names: Names, node: SourceNode) -> Moved:
     value = names.values.get(node.inputs[0])
-    if isinstance(value, Moved) and not value.quantized:
-        return value
-    if isinstance(value, Stack) and not value.quantized:
-        return Moved(value.tensors, _stack_origins(value), quantized=False)
-    here = names.map_of(node, flat=True, tokens=True)
+    if isinstance(value, Moved | Stack) and not value.quantized:
+        return origins_of(value)
+    return origins_of(names.map_of(node, flat=True, tokens=True))
+
+
+def origins_of(here: Map | Stack | Moved) -> Moved:
+    """A value as elements of maps."""
+    if isinstance(here, Moved):
+        return here
+    if isinstance(here, Stack):
+        return Moved(here.tensors, _stack_origins(here), quantized=False)
     origins, shape = stored(here.tensor.name, here.tensor.shape), here.onnx_shape
     if here.tokens:
         origins = through(Transpose((0, 3, 1, 2)), [origins])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from math import isqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sim.factor import factors
+from spec.isa import Statistic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +23,8 @@ def softmax(stored: NDArray[np.int8], exponentials: NDArray[np.uint16]) -> NDArr
     lanes = stored.astype(np.int64)
     numbers = exponentials.astype(np.int64)[lanes.max(axis=1, keepdims=True) - lanes]
     totals = numbers.sum(axis=1, keepdims=True)
-    places = 32 - _lengths(totals)
-    mantissas = (1 << 48) // (totals << places)
-    return np.asarray(numbers * mantissas >> np.maximum(0, 24 - places), np.int64)
+    mantissas, shifts = factors(Statistic.EXPONENTIALS, totals, totals)
+    return np.asarray(numbers * mantissas >> shifts, np.int64)
 
 
 def normalized(stored: NDArray[np.int8], epsilon: int) -> NDArray[np.int64]:
@@ -34,13 +35,6 @@ def normalized(stored: NDArray[np.int8], epsilon: int) -> NDArray[np.int64]:
     """
     lanes = stored.astype(np.int64)
     channels, sums = lanes.shape[1], lanes.sum(axis=1, keepdims=True)
-    spreads = channels * (lanes**2).sum(axis=1, keepdims=True) - sums**2 + epsilon
-    places = (44 - _lengths(spreads)) // 2
-    roots = np.array([isqrt(one) for one in (spreads << 2 * places).reshape(-1).tolist()], np.int64)
-    mantissas = (1 << 38) // np.maximum(roots, 1).reshape(spreads.shape) * (spreads > 0)
-    return np.asarray((channels * lanes - sums) * mantissas >> 22 - places, np.int64)
-
-
-def _lengths(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bits up to the highest that is set: exact below 2^53."""
-    return np.frexp(numbers.astype(np.float64))[1].astype(np.int64)
+    line = np.array([channels, epsilon & 0xFFFFFFFF, epsilon >> 32])
+    mantissas, shifts = factors(Statistic.MOMENTS, sums, (lanes**2).sum(axis=1, keepdims=True), line)
+    return np.asarray((channels * lanes - sums) * mantissas >> shifts, np.int64)

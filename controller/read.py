@@ -13,12 +13,13 @@ from controller.factors import check_factors
 from controller.functions import finished, sides
 from controller.graph import Graph, Node, Port, Shape, Tensor
 from controller.lower import LOWERINGS, STACKED
-from controller.moves import MOVES, moved
+from controller.moves import MOVES, laid, moved, origins_of
 from controller.rescale import rescale
 from controller.size import check_size
 from controller.source import HOW_TO_QUANTIZE, Source, SourceNode, open_source
 from controller.values import (
     Function,
+    Later,
     Map,
     Moved,
     Names,
@@ -63,6 +64,7 @@ class _Reader:
         self.names = Names(source, {name: Waiting(name, shape) for name, shape in source.shapes.items()})
         self.nodes: list[Node] = []
         self.inputs: list[Port] = []
+        self.ended: dict[tuple[Unfinished | Several | Function | Waiting, Quantization], Map | Stack] = {}
 
     def graph(self) -> Graph:
         for node in self.source.nodes:
@@ -121,19 +123,10 @@ class _Reader:
         if isinstance(value, Moved) and quantization_of(value.tensor) != form:
             self._choose(node, node.inputs, stacked=True)
             value = values[name]
-        if isinstance(value, Function):
-            value = finished(value)
-        if isinstance(value, Waiting):
-            shape, tokens = _four(self.source, value)
-            tensor = stored(node.output, shape, form)
-            self.inputs.append(Port(value.name, value.shape, tensor, tokens))
-            values[node.output] = Map(tensor, len(value.shape), tokens=tokens)
-        elif isinstance(value, Unfinished):
-            tensor = self._finish(value, node.output, form)
-            values[node.output] = Map(tensor, value.rank, tokens=value.tokens)
-        elif isinstance(value, Several):
-            tensors = [self._finish(part, f"{node.output}, {place}", form) for place, part in enumerate(value.parts)]
-            values[node.output] = Stack(tuple(tensors), value.leading, value.turned)
+        if isinstance(value, Later):
+            values[node.output] = self._later(value, node.output, form)
+        elif isinstance(value, Unfinished | Several | Function | Waiting):
+            values[node.output] = self._ended(value, node.output, form)
         elif isinstance(value, Map | Stack | Moved) and quantization_of(value.tensor) == form:
             values[node.output] = replace(value, quantized=True)
         elif isinstance(value, Map):
@@ -146,6 +139,33 @@ class _Reader:
             values[node.output] = replace(value, tensors=tuple(tensors), quantized=True)
         else:
             raise self.source.refuse(node, f"must read an activation or a constant, not '{name}'")
+
+    def _later(self, later: Later, name: str, form: Quantization) -> Moved:
+        """What layout operators make of a value that is quantized only now."""
+        here = origins_of(self._ended(later.value, f"{name}, before", form))
+        for node, place in later.moves:
+            here = laid(self.names, node, here)[place]
+        return replace(here, quantized=True)
+
+    def _ended(self, value: Unfinished | Several | Function | Waiting, name: str, form: Quantization) -> Map | Stack:
+        """A value in its quantization; once, if it is so quantized in several places."""
+        key = value, form
+        if key not in self.ended:
+            self.ended[key] = self._end(finished(value) if isinstance(value, Function) else value, name, form)
+        return self.ended[key]
+
+    def _end(self, value: Unfinished | Several | Waiting, name: str, form: Quantization) -> Map | Stack:
+        if isinstance(value, Waiting):
+            if value.name in {port.name for port in self.inputs}:
+                raise self.source.refuse(f"input '{value.name}'", "must have one quantization, not several")
+            shape, tokens = _four(self.source, value)
+            tensor = stored(name, shape, form)
+            self.inputs.append(Port(value.name, value.shape, tensor, tokens))
+            return Map(tensor, len(value.shape), tokens=tokens)
+        if isinstance(value, Several):
+            tensors = [self._finish(part, f"{name}, {place}", form) for place, part in enumerate(value.parts)]
+            return Stack(tuple(tensors), value.leading, value.turned)
+        return Map(self._finish(value, name, form), value.rank, tokens=value.tokens)
 
     def _choose(self, where: SourceNode | str, names: Iterable[str], *, stacked: bool = False) -> None:
         """Have what layout operators made and something reads be feature maps."""
@@ -210,8 +230,8 @@ class _Reader:
     def _output(self, name: str) -> Port:
         self._choose(f"output '{name}'", [name])
         value = self.names.values.get(name)
-        if isinstance(value, Several):
-            value = value.parts[0]
+        value = value.value if isinstance(value, Later) else value
+        value = value.parts[0] if isinstance(value, Several) else value
         if isinstance(value, Unfinished | Function):
             raise self.source.refuse(
                 value.node, f"must be followed by a QuantizeLinear: its result is float; {HOW_TO_QUANTIZE}"

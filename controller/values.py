@@ -189,7 +189,23 @@ class Waiting:
     shape: tuple[int, ...]
 
 
-Value = QuantizedConstant | Map | Stack | Moved | Unfinished | Several | Function | Waiting
+@dataclass(frozen=True, eq=False)
+class Later:
+    """What layout operators make of a value that is not quantized yet: done when it is.
+
+    Parameters
+    ----------
+    value
+        The value before all of them.
+    moves
+        The operators in order, and which of its results each hands on.
+    """
+
+    value: Unfinished | Several | Function | Waiting
+    moves: tuple[tuple[SourceNode, int], ...]
+
+
+Value = QuantizedConstant | Map | Stack | Moved | Unfinished | Several | Function | Waiting | Later
 
 
 @dataclass(frozen=True)
