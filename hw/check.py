@@ -130,7 +130,7 @@ class Check(wiring.Component):
         weights, constants = ranges[Role.WEIGHTS], ranges[Role.CONSTANTS]
         array, depthwise = compute.mode == Mode.ARRAY, compute.mode == Mode.DEPTHWISE
         average = compute.mode == Mode.AVERAGE
-        tiled = (weights.run[: exact_log2(c.rows)] == 0) & (weights.count == 1)
+        tiled = weights.run[: exact_log2(c.rows)] == 0
         tapped = (weights.run == self.taps) & (self.taps <= c.window_taps) & (weights.count == 1)
         k = Commands(c)
         bordered = (weights.run[: exact_log2(k.border_words)] == 0) & (weights.run <= k.average_words)
@@ -139,7 +139,7 @@ class Check(wiring.Component):
         biases, entries = 8 * c.cols // c.rows, 256 // c.rows
         table = ranges[Role.TABLE]
         rules = [
-            compute.mode <= max(Mode),
+            compute.mode <= Mode.AVERAGE,
             self.pixels.any(),
             self.taps.any(),
             kernel.blocks.any(),

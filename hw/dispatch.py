@@ -223,8 +223,8 @@ class Dispatch(wiring.Component):
                 window.x.eq(compute.x),
             ]
         m.d.comb += [
-            weights.base.eq(base[Role.WEIGHTS]),
-            weights.tiles.eq(self.operands[Role.WEIGHTS].run >> exact_log2(c.rows)),
+            weights.zero.eq(self.kernel.other_zero),
+            weights.turned.eq(compute.turned),
             weights.serial.eq(shared),
             sums.half.eq(half),
             sums.first.eq(compute.first),
@@ -243,7 +243,8 @@ class Dispatch(wiring.Component):
         ]
         with m.If((compute.mode == Mode.DEPTHWISE) | (compute.mode == Mode.AVERAGE)):
             m.d.comb += post.taps.eq(self.operands[Role.WEIGHTS].run)
-        for run, role in ((post.addend, Role.RESIDUAL), (post.output, Role.OUTPUT)):
+        ranges = ((weights.range, Role.WEIGHTS), (post.addend, Role.RESIDUAL), (post.output, Role.OUTPUT))
+        for run, role in ranges:
             m.d.comb += run.base.eq(base[role])
             m.d.comb += [run[name].eq(self.operands[role][name]) for name in ("run", "stride", "count")]
         return m
