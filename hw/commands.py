@@ -77,6 +77,9 @@ class Commands:
         })
         self.post = data.StructLayout({
             "mode": unsigned(3),
+            "first": unsigned(1),
+            "closing": unsigned(1),
+            "statistic": unsigned(2),
             "half": unsigned(1),
             "residual": unsigned(1),
             "lines": unsigned(1),
