@@ -12,7 +12,7 @@ from controller.graph import Node, Shape, Tensor
 from controller.numerics import quantize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from numpy.typing import NDArray
 
@@ -243,6 +243,7 @@ class Names:
 
     source: Source
     values: dict[str, Value] = field(default_factory=dict)
+    weights: dict[Hashable, NDArray[np.int8]] = field(default_factory=dict)
 
     def map_of(self, node: SourceNode, index: int = 0, *, flat: bool = False, tokens: bool = False) -> Map:
         """The feature map that a node reads at an input; `flat` and `tokens` say how it may be seen.
