@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from controller.addition import residual_of
 from controller.averages import average_table
 from controller.features import part_name
+from controller.gathering import rectangles
 from controller.graph import (
     Addition,
     Concatenation,
+    Constant,
     Convolution,
+    Gather,
     Graph,
     Multiplication,
     Node,
@@ -40,10 +43,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """Operators in order, and where every tensor lies by name."""
+    """Operators in order, where every tensor lies by name, and the maps that the network itself has."""
 
     operators: tuple[Operator, ...]
     views: dict[str, View]
+    constants: tuple[Constant, ...]
 
 
 def arrange(graph: Graph, config: Config) -> Arrangement:
@@ -69,9 +73,11 @@ class _Arranger:
         for node in self.graph.nodes:
             if node.result.name not in self.fused.values():
                 self._emit(node)
+        constants = tuple(node for node in self.graph.nodes if isinstance(node, Constant))
         tensors = [port.tensor for port in (*self.graph.inputs, *self.graph.outputs)]
+        tensors += [node.result for node in constants]
         views = {**self.stored.views, **{one.name: self._view(one) for one in tensors}}
-        return Arrangement(tuple(self.operators), views)
+        return Arrangement(tuple(self.operators), views, constants)
 
     def _fused(self) -> dict[str, str]:
         """Result of the addition -> result of the node that does it, for each pair."""
@@ -121,12 +127,21 @@ class _Arranger:
             self.operators.append(lanewise(node.name, node.source, self._view(node.source), view, node.requantize))
         elif isinstance(node, Pool):
             self.operators.append(self._pool(node))
+        elif isinstance(node, Gather):
+            self._gather(node)
         elif isinstance(node, Multiplication):
             result = self._view(node.result)
             first, second = (self._aligned(node.name, one, result.lanes) for one in (node.first, node.second))
             self.operators.append(multiplication(node, first, second, result))
         else:
             self.operators += self._made(node, node.result)
+
+    def _gather(self, node: Gather) -> None:
+        result = self._view(node.result)
+        views = [self._aligned(node.name, source, result.lanes) for source in node.sources]
+        forms = tuple(form or unchanged(result.channels) for form in node.requantizes)
+        operator = lanewise(node.name, node.sources[0], views[0], result, None)
+        self.operators.append(replace(operator, forms=forms, gathered=tuple(rectangles(node.pixels, views))))
 
     def _made(self, node: Node, result: Tensor) -> list[Operator]:
         """A node whose result an addition may take, as operators that write the result or what is added to it."""

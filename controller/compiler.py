@@ -147,6 +147,9 @@ def compile_graph(
         graph, config, tuple(tiled), tuple(instructions), assemble(config, instructions),
         np.zeros(placement.total * config.page_bytes, np.uint8), placement, arrangement.views, packings,
     )  # fmt: skip
+    for node in arrangement.constants:
+        view = arrangement.views[node.result.name]
+        compiled.words(compiled.image, view.buffer)[:] = pack_map(view, config.rows, node.values, node.result.zero)
     for one, size, end in zip(tiled, sizes, np.cumsum(sizes), strict=True):
         table = Constants(one.operator, config.rows).contents()
         start = int(end) - size

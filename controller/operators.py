@@ -32,6 +32,17 @@ class Residual:
     swap: bool
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """A rectangle of a map of one image: its pixels, row by row, are the result's from `place` on, in a form."""
+
+    source: View
+    form: int
+    rows: Pair
+    columns: Pair
+    place: int
+
+
 @dataclass(frozen=True, eq=False)
 class Operator:
     """One operator.
@@ -68,6 +79,8 @@ class Operator:
         Zero points of `source` and `other` in a product.
     statistic, table
         Of each pixel, and the words that it and the factor are found with.
+    gathered
+        What `source` and other maps give a result that is put together of their pixels.
     """
 
     name: str
@@ -90,6 +103,7 @@ class Operator:
     zeros: Pair = (0, 0)
     statistic: Statistic | None = None
     table: NDArray[np.int8] | None = None
+    gathered: tuple[Gathered, ...] = ()
 
     @property
     def looks_up(self) -> bool:
@@ -105,7 +119,7 @@ class Operator:
         """Every feature map that it touches."""
         return (
             self.source, self.result, *([self.residual.view] if self.residual else []),
-            *([self.other] if self.other else []),
+            *([self.other] if self.other else []), *dict.fromkeys(one.source for one in self.gathered),
         )  # fmt: skip
 
     @property

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from controller.commands import Command, Range, input_range, output_range
 from controller.constants import Constants
+from controller.cost import statistic_cycles
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, tiles
-from spec import timing
 from spec.isa import Mode, Role, Statistic
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ class StatisticTiler:
 
     def __init__(self, operator: Operator, index: int, config: Config, constants: Buffer, base: int) -> None:
         assert operator.statistic is not None
-        assert operator.table is not None
         self.operator, self.index, self.config = operator, index, config
         self.constants, self.base = constants, base
         self.outputs, self.most_pixels = len(operator.result.lanes), config.half_rows
@@ -52,29 +51,17 @@ class StatisticTiler:
 
     def commands(self, step: Interval) -> list[Command]:
         """All commands in order: of each tile every block for each statistic, then every block to be written."""
-        found: list[Command] = []
-        for tile in self.tiles(step):
-            for kind in self.kinds:
-                found += [self._measure(tile, block, kind) for block in range(self.outputs)]
-            found += [self._normalize(tile, block) for block in range(self.outputs)]
-        return found
+        return [command for tile in self.tiles(step) for command in self._tile(tile)]
+
+    def _tile(self, tile: Tile) -> list[Command]:
+        blocks = range(self.outputs)
+        measures = [self._measure(tile, block, kind) for kind in self.kinds for block in blocks]
+        return measures + [self._normalize(tile, block) for block in blocks]
 
     def cycles(self, tile: Tile) -> int:
         """Cycles of all commands of a tile, for each block."""
-        operator, table = self.operator, len(self._table)
-        total = self.outputs * timing.post_time(
-            table_words=timing.lookup_words(self.config) if operator.looks_up else 0, tap_words=table,
-            slots=tile.pixels, slot_cycles=timing.NORMALIZE_SLOT, addends=tile.pixels * (operator.residual is not None),
-        )  # fmt: skip
-        for kind in self.kinds:
-            for block in range(self.outputs):
-                closing = self._closes(kind, block)
-                total += timing.post_time(
-                    table_words=0, tap_words=table if self._weighs(kind, block) else 0, slots=tile.pixels,
-                    slot_cycles=timing.CLOSING_SLOT if closing else 1, constants_words=0,
-                    latency=timing.CLOSING_LATENCY if closing else timing.MEASURE_LATENCY,
-                )  # fmt: skip
-        return -(-total // self.outputs) + self.rounds * timing.CROSSING
+        total = sum(statistic_cycles(self.config, command) for command in self._tile(tile))
+        return -(-total // self.outputs)
 
     def operands(self, tile: Tile, block: int) -> dict[Role, Range]:
         """What the command names that writes a block of a tile: all that others name too."""
@@ -92,11 +79,6 @@ class StatisticTiler:
     def _weighs(self, kind: Statistic, block: int) -> bool:
         """Whether measuring a block takes the table: each exponential is an entry, moments need it for the factor."""
         return kind is Statistic.EXPONENTIALS or self._closes(kind, block)
-
-    @property
-    def _table(self) -> Bytes:
-        assert self.operator.table is not None
-        return self.operator.table
 
     def _input(self, tile: Tile, block: int) -> Range:
         return input_range(self.operator.source, tile.image, tile.rows, tile.columns, (block, block + 1))

@@ -10,7 +10,9 @@ from controller.features import Feature, features, homes, part_name, uses
 from controller.graph import (
     Addition,
     Concatenation,
+    Constant,
     Convolution,
+    Gather,
     Graph,
     Node,
     Normalization,
@@ -117,19 +119,28 @@ class Stored:
                 if form is not None:
                     self._keep(part_name(node, place), self._lanes(source))
                     self._rest(part_name(node, place), form)
-        elif isinstance(node, Addition):
-            self._keep(node.result.name, self._lanes(self.leaders[node.result.name]))
-        elif isinstance(node, Convolution) and not on_windows(node, self.config):
-            self._keep(node.result.name, self._summed(node))
-        elif isinstance(node, Product):
-            full = full_blocks(node.result.shape[1], self.config.rows)
-            self._keep(node.result.name, full if node.turned else self._lanes(node.second))
-        elif isinstance(node, Softmax | Normalization) and not self.apart(node.source):
-            self._keep(node.result.name, full_blocks(node.result.shape[1], self.config.rows))
         elif not isinstance(node, Selection):
-            self._keep(node.result.name, self._lanes(sources(node)[0]))
-        if not isinstance(node, Addition | Concatenation | Selection | Pool):
+            self._keep(node.result.name, self._laid(node))
+        if isinstance(node, Constant):
+            self.resting[node.result.name] = node.result.zero
+        elif not isinstance(node, Addition | Concatenation | Selection | Pool | Gather):
             self._rest(node.result.name, node.requantize)
+
+    def _laid(self, node: Node) -> Lanes:
+        """The lanes of what a node stores."""
+        full = full_blocks(node.result.shape[1], self.config.rows)
+        match node:
+            case Addition():
+                return self._lanes(self.leaders[node.result.name])
+            case Convolution() if not on_windows(node, self.config):
+                return self._summed(node)
+            case Product():
+                return full if node.turned else self._lanes(node.second)
+            case Softmax() | Normalization() if not self.apart(node.source):
+                return full
+            case Constant():
+                return full
+        return self._lanes(sources(node)[0])
 
     def _summed(self, node: Convolution) -> Lanes:
         """The lanes of a sum's result: groups that are needed so, then all others."""
@@ -204,6 +215,8 @@ class Stored:
                 kind = TensorClass.OUTPUT
             if any(port.tensor.name == home for port in self.graph.inputs):
                 kind = TensorClass.INPUT
+            if any(isinstance(node, Constant) and node.result.name == home for node in self.graph.nodes):
+                kind = TensorClass.CONSTANTS
             pitch = rounded(width, self.config.rows) if home in self.tiled else width
             gap = (pitch, width) if pitch > width else (0, 0)
             self.buffers[home] = Buffer(home, kind, height * pitch * blocks, *gap)

@@ -9,6 +9,7 @@ import numpy as np
 
 from controller.array_choice import tile_array
 from controller.choice import LARGEST_STRIDE, DoesNotFitError, Tiled
+from controller.gather_tiles import tile_gather
 from controller.window_choice import tile_window
 from spec.isa import Mode
 
@@ -35,6 +36,8 @@ def tile(operator: Operator, index: int, trials: Trials, constants: Buffer, base
     DoesNotFitError
         One sentence with the inequality and what would help.
     """
+    if operator.gathered:
+        return tile_gather(operator, index, trials, constants, base)
     operator = _folded(operator)
     if operator.mode is Mode.ARRAY:
         return tile_array(operator, index, trials, constants, base)

@@ -66,6 +66,7 @@ def shape(operator: Operator) -> Hashable:
         operator.kernel, operator.strides, operator.dilations, operator.pads, operator.groups,
         tuple(operator.mode_of(form) for form in range(len(operator.forms))),
         operator.turned, operator.statistic,
+        tuple((operator.views.index(one.source), one.rows, one.columns, one.place) for one in operator.gathered),
         None if operator.which is None else operator.which.tobytes(),
         tuple(_extent(view, operator.buffers) for view in operator.views),
     )  # fmt: skip

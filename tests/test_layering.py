@@ -42,6 +42,7 @@ ONLY_HW = {
     "windows": "an order of cycles, of which the model has the sum; the bench of post-processing runs it",
     "walker": "a strided range is a slice of numpy; the benches of the engines run it",
     "pagebuffer": "a page on its way is bytes to the model; the benches of loader and storer run it",
+    "turn": "a transposition to sim.weights; the loader's bench runs it",
     "pe": "a cell of the array, which is one product to the model; the array's bench runs it",
     "pagetable": "a dictionary to the model; the scratchpad's bench runs it",
     "counters": "the model counts what it has recorded, in sim.machine",

@@ -10,7 +10,9 @@ import numpy as np
 from controller.graph import (
     Addition,
     Concatenation,
+    Constant,
     Convolution,
+    Gather,
     Graph,
     Multiplication,
     Node,
@@ -124,6 +126,24 @@ class Drawn:
             for one in sources
         )
         self.nodes.append(Concatenation(self._name("concatenation"), tuple(sources), result, forms))
+        return result
+
+    def gather(self, sources: Sequence[Tensor], pixels: Sequence[tuple[int, int]]) -> Tensor:
+        """Pixels of maps, those of the first as they are."""
+        channels, first = sources[0].shape[1], sources[0]
+        result = Tensor(
+            f"t{len(self.nodes) + len(self.inputs)}", (1, channels, 1, len(pixels)), first.scale, first.zero,
+            unsigned=False,
+        )  # fmt: skip
+        forms = [self._form(channels, 0.5, result) for _ in sources[1:]]
+        self.nodes.append(Gather(self._name("gather"), tuple(sources), result, (None, *forms), tuple(pixels)))
+        return result
+
+    def constant(self, channels: int, tokens: int) -> Tensor:
+        """A map that the network has."""
+        result = self.tensor(channels, tokens, zero=int(self.rng.integers(-20, 21)))
+        values = self.rng.integers(-128, 128, result.shape).astype(np.int8)
+        self.nodes.append(Constant(self._name("constant"), result, values))
         return result
 
     def attention(self, source: Tensor, heads: int, width: int) -> Tensor:
