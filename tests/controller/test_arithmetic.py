@@ -131,8 +131,8 @@ def test_refuses_constants(kind: str, shape: tuple[int, ...], reason: str, tmp_p
     ("MatMul", ([1, 4, 5], [1, 4, 5]), "must have 5 rows in its second operand, not 4"),
     (
         "MatMul", ([1, 2, 4, 5], [1, 2, 5, 4]),
-        "must read channels of one feature map, not 'DequantizeLinear1_out': it moves rows, columns or images, which "
-        "needs a copy that the machine cannot make",
+        ("must read channels of one feature map, not 'DequantizeLinear1_out': it moves rows, columns or images, which "
+        "needs a copy that the machine cannot make"),
     ),
     (
         "MatMul", ([2, 5], [5, 4]),

@@ -12,6 +12,8 @@ from controller.network.drawn import LANGUAGE, write_language
 from controller.read import read
 from controller.reference import Reference
 from controller.refusal import ModelError
+from spec.config import CONFIGS
+from tests.controller.machine import compiled_and_checked, largest_difference
 from tests.controller.models import gaps
 
 if TYPE_CHECKING:
@@ -53,6 +55,15 @@ def test_what_is_not_float_equals_onnxruntime(name: str, tmp_path: Path) -> None
         assert found[kind].largest <= 1
         assert found[kind].differing <= found[kind].elements / 200
     assert read(path).macs == LANGUAGE[name][1](**_SMALL[name])[0].macs
+
+
+@pytest.mark.parametrize("config", ["tiny", "default"])
+@pytest.mark.parametrize("name", LANGUAGE)
+def test_small_networks_are_computed_exactly(name: str, config: str, tmp_path: Path) -> None:
+    """On the golden model: the graph's integers, in every byte."""
+    path = write_language(name, tmp_path / "model.onnx", **_SMALL[name])
+    compiled = compiled_and_checked(path, CONFIGS[config])
+    assert largest_difference(compiled, path, np.random.default_rng(1), equal=False) == 0
 
 
 def test_attention_is_a_product_for_each_head_and_no_copy(tmp_path: Path) -> None:
