@@ -11,11 +11,12 @@ import numpy as np
 from controller.attributes import number, word
 from controller.functions import sides
 from controller.rational import sigmoid, tanh
-from controller.values import Function, Names
+from controller.values import Function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from controller.names import Names
     from controller.numerics import Floats
     from controller.source import SourceNode
 

@@ -15,10 +15,11 @@ from controller.attributes import number, whole
 from controller.graph import Convolution, Requantize, Shape, Tensor
 from controller.heads import lower_product
 from controller.join import lower_concat
+from controller.names import Names
 from controller.normalize import lower_normalization, lower_softmax
 from controller.pooling import average_pool, global_average_pool, max_pool, reduce_mean
 from controller.source import SourceNode
-from controller.values import Function, Names, QuantizedConstant, Several, Unfinished
+from controller.values import Function, QuantizedConstant, Several, Unfinished
 from controller.window import Window, window_of
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from controller.functions import finished, sides
 from controller.graph import Graph, Node, Port, Shape, Tensor
 from controller.lower import LOWERINGS, STACKED
 from controller.moves import MOVES, laid, moved, origins_of
+from controller.names import Names
 from controller.rescale import rescale
 from controller.size import check_size
 from controller.source import HOW_TO_QUANTIZE, Source, SourceNode, open_source
@@ -22,7 +23,6 @@ from controller.values import (
     Later,
     Map,
     Moved,
-    Names,
     Quantization,
     QuantizedConstant,
     Several,
