@@ -10,11 +10,13 @@ import numpy as np
 
 from controller.attributes import number, word
 from controller.functions import sides
-from controller.values import Function, Names
+from controller.rational import sigmoid, tanh
+from controller.values import Function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from controller.names import Names
     from controller.numerics import Floats
     from controller.source import SourceNode
 
@@ -33,14 +35,6 @@ def _leaky_relu(real: Floats, *, alpha: float) -> Floats:
     return np.where(real >= 0, real, below)
 
 
-def _sigmoid(real: Floats) -> Floats:
-    return (1 / (1 + np.exp(-real.astype(np.float64)))).astype(np.float32)
-
-
-def _tanh(real: Floats) -> Floats:
-    return np.tanh(real.astype(np.float64)).astype(np.float32)
-
-
 def _erf(real: Floats) -> Floats:
     return np.array([erf(one) for one in real.tolist()], np.float32)
 
@@ -48,20 +42,22 @@ def _erf(real: Floats) -> Floats:
 def _gelu(real: Floats, *, approximate: str = "none") -> Floats:
     if approximate == "tanh":
         return _fast_gelu(real)
-    return (real * 0.5 * (1 + _erf(real * np.float32(0.5**0.5)).astype(np.float64))).astype(np.float32)
+    half = real * np.float32(0.5)
+    return np.asarray(half * (_erf(real * np.float32(0.5**0.5)) + np.float32(1)), np.float32)
 
 
 def _fast_gelu(real: Floats) -> Floats:
     wide = real.astype(np.float64)
-    return (wide * 0.5 * (1 + np.tanh((2 / np.pi) ** 0.5 * (wide + 0.044715 * wide**3)))).astype(np.float32)
+    chance = 1 + np.tanh((2 / np.pi) ** 0.5 * (wide + 0.044715 * wide**3))
+    return np.asarray(wide * 0.5 * chance, np.float32)
 
 
 def _quick_gelu(real: Floats, *, alpha: float) -> Floats:
-    return np.asarray(real * _sigmoid(real * np.float32(alpha)), np.float32)
+    return np.asarray(real * sigmoid(real * np.float32(alpha)), np.float32)
 
 
-#: By ONNX operator: the function, and the attributes that it takes with their defaults. onnxruntime approximates
-#: those with exponentials in float32; what that shows is in docs/numerics.md.
+#: By ONNX operator: the function, and the attributes that it takes with their defaults. Where onnxruntime approximates
+#: the error function otherwise, docs/numerics.md has what shows of it.
 FUNCTIONS: Mapping[str, tuple[Callable[..., Floats], Mapping[str, float]]] = MappingProxyType({
     "Erf": (_erf, {}),
     "FastGelu": (_fast_gelu, {}),
@@ -70,8 +66,8 @@ FUNCTIONS: Mapping[str, tuple[Callable[..., Floats], Mapping[str, float]]] = Map
     "HardSwish": (_hard_swish, {}),
     "LeakyRelu": (_leaky_relu, {"alpha": 0.01}),
     "QuickGelu": (_quick_gelu, {"alpha": 1.702}),
-    "Sigmoid": (_sigmoid, {}),
-    "Tanh": (_tanh, {}),
+    "Sigmoid": (sigmoid, {}),
+    "Tanh": (tanh, {}),
 })
 
 

@@ -10,16 +10,7 @@ import numpy as np
 from controller.functions import sides
 from controller.graph import Addition, Constant, Multiplication, Requantize, Rescale, Tensor
 from controller.numerics import Floats, add, addition_constants, matching_scale, multiplication_ratio, multiply
-from controller.values import (
-    Function,
-    Map,
-    Names,
-    Quantization,
-    QuantizedConstant,
-    Several,
-    Stack,
-    Unfinished,
-)
+from controller.values import Function, Map, Quantization, QuantizedConstant, Several, Stack, Unfinished
 from controller.values import quantization_of as form_of
 
 if TYPE_CHECKING:
@@ -28,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.graph import Node
+    from controller.names import Names
     from controller.numerics import Integers
     from controller.source import SourceNode
 

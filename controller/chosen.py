@@ -36,7 +36,7 @@ _MOST_COPIED = 1 << 20
 
 
 def chosen(
-    source: Source, where: SourceNode | str, name: str, value: Moved, *, stacked: bool = False
+    source: Source, where: SourceNode | str, name: str, value: Moved, *, stacked: bool = False, matrices: bool = False
 ) -> tuple[Map | Stack, list[Node]]:
     """What layout operators made, and the nodes that make it.
 
@@ -48,6 +48,8 @@ def chosen(
         What is read.
     stacked
         Whether it may be a stack of matrices.
+    matrices
+        Whether 4 dimensions must be one: a map of one row and as many channels as heads may be seen as both.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def chosen(
     """
     rank, why = len(value.origins.shape), "it moves rows, columns or images"
     try:
-        for view, shape, seen in _seen(value):
+        for view, shape, seen in () if matrices and rank == 4 else _seen(value):
             made = _followed(name, value, view, shape)
             if made is not None:
                 return seen(made[0]), made[1]

@@ -9,9 +9,10 @@ import numpy as np
 from controller.graph import Rescale, Tensor
 from controller.numerics import Floats, dequantize
 from controller.rescale import looked_up
-from controller.values import Function, Map, Names, Several, Stack, Unfinished, quantization_of
+from controller.values import Function, Map, Several, Stack, Unfinished, quantization_of
 
 if TYPE_CHECKING:
+    from controller.names import Names
     from controller.source import SourceNode
 
 

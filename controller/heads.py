@@ -8,9 +8,10 @@ import numpy as np
 
 from controller.graph import Product, Requantize, Tensor
 from controller.numerics import multiplication_ratio
-from controller.values import Map, Names, Several, Stack, Unfinished
+from controller.values import Map, Several, Stack, Unfinished
 
 if TYPE_CHECKING:
+    from controller.names import Names
     from controller.source import SourceNode
 
 

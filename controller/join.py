@@ -8,11 +8,12 @@ from controller.arithmetic import constant_of
 from controller.attributes import whole
 from controller.graph import Concatenation, Constant, Gather, Requantize, Tensor
 from controller.rescale import rescaling
-from controller.values import Map, Names, QuantizedConstant, Unfinished, quantization_of
+from controller.values import Map, QuantizedConstant, Unfinished, quantization_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from controller.names import Names
     from controller.source import SourceNode
 
 

@@ -15,10 +15,11 @@ from controller.attributes import number, whole
 from controller.graph import Convolution, Requantize, Shape, Tensor
 from controller.heads import lower_product
 from controller.join import lower_concat
+from controller.names import Names
 from controller.normalize import lower_normalization, lower_softmax
 from controller.pooling import average_pool, global_average_pool, max_pool, reduce_mean
 from controller.source import SourceNode
-from controller.values import Function, Names, QuantizedConstant, Several, Unfinished
+from controller.values import Function, QuantizedConstant, Several, Unfinished
 from controller.window import Window, window_of
 
 if TYPE_CHECKING:
@@ -99,14 +100,17 @@ def _dense(
 ) -> Unfinished:
     if weights.scale.size > 1 and weights.axis != 0:
         raise names.source.refuse(node, "must have a weight scale for each output channel, not along another axis")
-    centred = weights.centred().reshape(kernel)
-    if centred.min() < -128 or centred.max() > 127:
-        raise names.source.refuse(node, "must have weights that fit int8 when their zero point is subtracted")
+    # Weights that several operators have are one array: a step's of a network that repeats it.
+    base = weights.values if weights.values.base is None else weights.values.base
+    key = id(base), weights.values.strides, kernel, weights.zero.tobytes()
+    if key not in names.weights:
+        names.weights[key] = _centred(names, node, weights, kernel)
+    centred = names.weights[key]
     outputs = shape[1]
-    sums = centred.reshape(outputs, -1).sum(axis=1)
+    sums = centred.reshape(outputs, -1).sum(axis=1, dtype=np.int64)
     scale = np.float32(source.scale) * np.broadcast_to(weights.scale, (outputs,))
     bias = _bias(names, node, scale, outputs) - source.zero * sums
-    reach = np.abs(centred.reshape(outputs, -1)).sum(axis=1) * 128 + np.abs(bias)
+    reach = np.abs(centred.reshape(outputs, -1).astype(np.int64)).sum(axis=1) * 128 + np.abs(bias)
     if reach.max() >= 2**31:
         raise names.source.refuse(node, "must have sums below 2^31: its reduction is too long")
 
@@ -115,11 +119,21 @@ def _dense(
             bias.astype(np.int32), (scale / np.float32(result.scale)).astype(np.float32), result.zero, -128, 127
         )
         return Convolution(
-            node.name, source, result, centred.astype(np.int8), groups, window.strides, window.pads,
+            node.name, source, result, centred, groups, window.strides, window.pads,
             window.dilations, form,
         )  # fmt: skip
 
     return Unfinished(node, shape, rank, build)
+
+
+def _centred(
+    names: Names, node: SourceNode, weights: QuantizedConstant, kernel: tuple[int, ...]
+) -> NDArray[np.int8]:
+    """Weights less their zero points."""
+    centred = weights.centred().reshape(kernel)
+    if centred.min() < -128 or centred.max() > 127:
+        raise names.source.refuse(node, "must have weights that fit int8 when their zero point is subtracted")
+    return centred.astype(np.int8)
 
 
 def _bias(names: Names, node: SourceNode, scale: NDArray[np.float32], outputs: int) -> NDArray[np.int64]:

@@ -14,13 +14,14 @@ import islpy as isl
 from controller.access.compose import Origins, stored, through
 from controller.access.operators import Layout, Reshape, Slice, Transpose
 from controller.attributes import whole, wholes
-from controller.values import Function, Later, Map, Moved, Names, Several, Stack, Unfinished, Waiting
+from controller.values import Function, Later, Map, Moved, Several, Stack, Unfinished, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from controller.access.sets import Shape
     from controller.graph import Tensor
+    from controller.names import Names
     from controller.source import SourceNode
 
 #: The operators of ONNX.

@@ -8,9 +8,10 @@ import numpy as np
 
 from controller.attributes import number, whole
 from controller.graph import Normalization, Requantize, Softmax, Tensor
-from controller.values import Map, Names, Several, Stack, Unfinished
+from controller.values import Map, Several, Stack, Unfinished
 
 if TYPE_CHECKING:
+    from controller.names import Names
     from controller.numerics import Floats
     from controller.source import SourceNode
 

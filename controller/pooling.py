@@ -12,12 +12,13 @@ from controller.attributes import whole, wholes
 from controller.graph import Pool, Requantize, SequentialAverage, Tensor
 from controller.numerics import average_results, matching_scale
 from controller.rescale import rescaling
-from controller.values import Names, Unfinished, quantization_of
+from controller.values import Unfinished, quantization_of
 from controller.window import Window, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from controller.names import Names
     from controller.source import SourceNode
 
 #: Windows of more values than this are taken for ones whose float sum depends on the order; proving the opposite takes

@@ -14,6 +14,7 @@ from controller.functions import finished, sides
 from controller.graph import Graph, Node, Port, Shape, Tensor
 from controller.lower import LOWERINGS, STACKED
 from controller.moves import MOVES, laid, moved, origins_of
+from controller.names import Names
 from controller.rescale import rescale
 from controller.size import check_size
 from controller.source import HOW_TO_QUANTIZE, Source, SourceNode, open_source
@@ -22,7 +23,6 @@ from controller.values import (
     Later,
     Map,
     Moved,
-    Names,
     Quantization,
     QuantizedConstant,
     Several,
@@ -169,11 +169,16 @@ class _Reader:
 
     def _choose(self, where: SourceNode | str, names: Iterable[str], *, stacked: bool = False) -> None:
         """Have what layout operators made and something reads be feature maps."""
-        stacked = stacked or (isinstance(where, SourceNode) and where.kind in STACKED)
+        kind = where.kind if isinstance(where, SourceNode) else ""
+        stacked, matrices = stacked or kind in STACKED, kind == "MatMul"
         for name in names:
             value = self.names.values.get(name)
+            if matrices and isinstance(value, Map) and value.rank == 4 and not value.quantized:
+                value = origins_of(value)
             if isinstance(value, Moved):
-                self.names.values[name], nodes = chosen(self.source, where, name, value, stacked=stacked)
+                self.names.values[name], nodes = chosen(
+                    self.source, where, name, value, stacked=stacked, matrices=matrices
+                )
                 self.nodes += nodes
 
     def _finish(self, value: Unfinished, name: str, form: Quantization) -> Tensor:

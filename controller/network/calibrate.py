@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -49,7 +51,7 @@ def write_quantized(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
-    with TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+    with TemporaryDirectory(dir=path.parent, prefix=".") as folder, _quiet():
         plain, quantized = Path(folder) / "float.onnx", Path(folder) / "quantized.onnx"
         onnx.save(onnx.shape_inference.infer_shapes(model), plain)
         if fused:
@@ -67,6 +69,16 @@ def write_quantized(
         )
         os.replace(quantized, path)  # noqa: PTH105
     return path
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep quantize_static from saying of every vector that it has no second axis to be quantized along."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _shared(plain: Path, calibration: _Calibration, alike: Sequence[Sequence[str]]) -> dict[str, list[dict[str, Any]]]:

@@ -154,6 +154,7 @@ _COPY = "which needs a copy that the machine cannot make"
         "Slice", ([1], [3], [2]), {},
         f"must read channels of one feature map, not '{{}}': it moves rows, columns or images, {_COPY}",
     ),
+    ("Slice", ([0], [2], [2]), {}, f"': it moves rows, columns or images, {_COPY}"),
     ("Transpose", (), {"perm": [0, 1, 3, 2]}, f"': it moves rows, columns or images, {_COPY}"),
     ("Reshape", ([0, 4, 8, 4],), {}, f"': it moves rows, columns or images, {_COPY}"),
     ("Reshape", ([0, 8, -1],), {}, f"': it moves rows, columns or images, {_COPY}"),
