@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from math import erf
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.attributes import number
-from controller.graph import Rescale, Tensor
-from controller.numerics import Floats, dequantize, quantize
-from controller.rescale import looked_up
-from controller.values import Names, Unfinished, quantization_of
+from controller.attributes import number, word
+from controller.functions import sides
+from controller.rational import sigmoid, tanh
+from controller.values import Function
 
 if TYPE_CHECKING:
-    from controller.source import SourceNode
+    from collections.abc import Callable, Mapping
 
-Function = Callable[..., Floats]
+    from controller.names import Names
+    from controller.numerics import Floats
+    from controller.source import SourceNode
 
 
 def _hard_sigmoid(real: Floats, *, alpha: float, beta: float) -> Floats:
@@ -34,37 +35,49 @@ def _leaky_relu(real: Floats, *, alpha: float) -> Floats:
     return np.where(real >= 0, real, below)
 
 
-def _sigmoid(real: Floats) -> Floats:
-    return (1 / (1 + np.exp(-real.astype(np.float64)))).astype(np.float32)
+def _erf(real: Floats) -> Floats:
+    return np.array([erf(one) for one in real.tolist()], np.float32)
 
 
-def _tanh(real: Floats) -> Floats:
-    return np.tanh(real.astype(np.float64)).astype(np.float32)
+def _gelu(real: Floats, *, approximate: str = "none") -> Floats:
+    if approximate == "tanh":
+        return _fast_gelu(real)
+    half = real * np.float32(0.5)
+    return np.asarray(half * (_erf(real * np.float32(0.5**0.5)) + np.float32(1)), np.float32)
 
 
-#: By ONNX operator: the function, and the attributes that it takes with their defaults. onnxruntime approximates the
-#: last two in float32; the bytes are the same: docs/numerics.md.
-FUNCTIONS: Mapping[str, tuple[Function, Mapping[str, float]]] = MappingProxyType({
+def _fast_gelu(real: Floats) -> Floats:
+    wide = real.astype(np.float64)
+    chance = 1 + np.tanh((2 / np.pi) ** 0.5 * (wide + 0.044715 * wide**3))
+    return np.asarray(wide * 0.5 * chance, np.float32)
+
+
+def _quick_gelu(real: Floats, *, alpha: float) -> Floats:
+    return np.asarray(real * sigmoid(real * np.float32(alpha)), np.float32)
+
+
+#: By ONNX operator: the function, and the attributes that it takes with their defaults. Where onnxruntime approximates
+#: the error function otherwise, docs/numerics.md has what shows of it.
+FUNCTIONS: Mapping[str, tuple[Callable[..., Floats], Mapping[str, float]]] = MappingProxyType({
+    "Erf": (_erf, {}),
+    "FastGelu": (_fast_gelu, {}),
+    "Gelu": (_gelu, {}),
     "HardSigmoid": (_hard_sigmoid, {"alpha": 0.2, "beta": 0.5}),
     "HardSwish": (_hard_swish, {}),
     "LeakyRelu": (_leaky_relu, {"alpha": 0.01}),
-    "Sigmoid": (_sigmoid, {}),
-    "Tanh": (_tanh, {}),
+    "QuickGelu": (_quick_gelu, {"alpha": 1.702}),
+    "Sigmoid": (sigmoid, {}),
+    "Tanh": (tanh, {}),
 })
 
 
-def lower_activation(names: Names, node: SourceNode) -> Unfinished:
-    """An activation function, as one look-up for each integer."""
-    here = names.map_of(node, flat=True)
-    source = here.tensor
-    before = quantization_of(source)
-    real = dequantize(np.arange(before.low, before.high + 1), before.scale, before.zero)
+def lower_activation(names: Names, node: SourceNode) -> Function:
+    """An activation function, as a table of its results for each integer."""
+    source, real = sides(names, node, 0)
     function, defaults = FUNCTIONS[node.kind]
-    attributes = {name: number(names.source, node, name, usual) for name, usual in defaults.items()}
-
-    def build(result: Tensor, _low: float, _high: float) -> Rescale:
-        after = quantization_of(result)
-        entries = quantize(function(real, **attributes), after.scale, after.zero, after.low, after.high)
-        return Rescale(node.name, source, result, looked_up(source, result, entries))
-
-    return Unfinished(node, source.shape, here.rank, build)
+    attributes: dict[str, float | str] = {
+        name: number(names.source, node, name, usual) for name, usual in defaults.items()
+    }
+    if node.kind == "Gelu":
+        attributes["approximate"] = word(names.source, node, "approximate", ("none", "tanh"))
+    return Function(node, source, function(real, **attributes))

@@ -6,47 +6,55 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from controller.addition import residual_of
 from controller.averages import average_table
 from controller.features import part_name
+from controller.gathering import rectangles
 from controller.graph import (
     Addition,
     Concatenation,
+    Constant,
     Convolution,
+    Gather,
     Graph,
+    Multiplication,
     Node,
+    Normalization,
     Pool,
+    Product,
     Requantize,
     Rescale,
     SequentialAverage,
+    Softmax,
     Tensor,
     sources,
 )
-from controller.layout import Buffer, Lanes, View, blocks_of
+from controller.lanewise import lanewise, moved, unchanged
 from controller.operators import Operator
 from controller.stored import Stored, on_windows
+from controller.tokens import multiplication, product, statistic
 from controller.values import quantization_of
-from spec.isa import Mode, TensorClass
+from spec.isa import Mode
 
 if TYPE_CHECKING:
+    from controller.layout import Lanes, View
     from spec.config import Config
 
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """Operators in order, and where every tensor lies by name."""
+    """Operators in order, where every tensor lies by name, and the maps that the network itself has."""
 
     operators: tuple[Operator, ...]
     views: dict[str, View]
+    constants: tuple[Constant, ...]
 
 
 def arrange(graph: Graph, config: Config) -> Arrangement:
     """Operators for a graph on a machine.
 
-    A convolution whose result only an addition reads takes the other operand as its residual. What is stored is what
-    operators write; selections and concatenations are read where their channels lie.
+    A convolution, product or normalization whose result only an addition reads takes the other operand as its residual.
+    What is stored is what operators write; selections and concatenations are read where their channels lie.
     """
     return _Arranger(graph, config).run()
 
@@ -65,12 +73,14 @@ class _Arranger:
         for node in self.graph.nodes:
             if node.result.name not in self.fused.values():
                 self._emit(node)
+        constants = tuple(node for node in self.graph.nodes if isinstance(node, Constant))
         tensors = [port.tensor for port in (*self.graph.inputs, *self.graph.outputs)]
+        tensors += [node.result for node in constants]
         views = {**self.stored.views, **{one.name: self._view(one) for one in tensors}}
-        return Arrangement(tuple(self.operators), views)
+        return Arrangement(tuple(self.operators), views, constants)
 
     def _fused(self) -> dict[str, str]:
-        """Result of the addition -> result of the convolution that does it, for each pair."""
+        """Result of the addition -> result of the node that does it, for each pair."""
         order = {node.result.name: index for index, node in enumerate(self.graph.nodes)}
         pairs = {}
         for node in self.graph.nodes:
@@ -79,7 +89,7 @@ class _Arranger:
             free = [
                 one
                 for one in (node.first, node.second)
-                if isinstance(self.producers.get(one.name), Convolution)
+                if isinstance(self.producers.get(one.name), Convolution | Product | Normalization)
                 and self.reads[one.name] == 1
                 and one.name not in self.kept
             ]
@@ -97,6 +107,8 @@ class _Arranger:
                 if isinstance(own, Convolution):
                     other = node.second if own.result == node.first else node.first
                     found[node.result.name] = own.result if on_windows(own, self.config) else other
+                elif own is not None:
+                    found[node.result.name] = own.result
         return found
 
     def _view(self, tensor: Tensor) -> View:
@@ -109,14 +121,39 @@ class _Arranger:
             for place, (source, form) in enumerate(zip(node.sources, node.requantizes, strict=True)):
                 if form is not None:
                     part = self._view(replace(source, name=part_name(node, place)))
-                    self.operators.append(_lanewise(node.name, source, self._view(source), part, form))
-        elif isinstance(node, Convolution):
-            self.operators.append(self._convolution(node, self._view(node.result)))
+                    self.operators.append(lanewise(node.name, source, self._view(source), part, form))
         elif isinstance(node, Rescale):
             view = self._view(node.result)
-            self.operators.append(_lanewise(node.name, node.source, self._view(node.source), view, node.requantize))
+            self.operators.append(lanewise(node.name, node.source, self._view(node.source), view, node.requantize))
         elif isinstance(node, Pool):
             self.operators.append(self._pool(node))
+        elif isinstance(node, Gather):
+            self._gather(node)
+        elif isinstance(node, Multiplication):
+            result = self._view(node.result)
+            first, second = (self._aligned(node.name, one, result.lanes) for one in (node.first, node.second))
+            self.operators.append(multiplication(node, first, second, result))
+        else:
+            self.operators += self._made(node, node.result)
+
+    def _gather(self, node: Gather) -> None:
+        result = self._view(node.result)
+        views = [self._aligned(node.name, source, result.lanes) for source in node.sources]
+        forms = tuple(form or unchanged(result.channels) for form in node.requantizes)
+        operator = lanewise(node.name, node.sources[0], views[0], result, None)
+        self.operators.append(replace(operator, forms=forms, gathered=tuple(rectangles(node.pixels, views))))
+
+    def _made(self, node: Node, result: Tensor) -> list[Operator]:
+        """A node whose result an addition may take, as operators that write the result or what is added to it."""
+        match node:
+            case Convolution():
+                return [self._convolution(node, self._view(result))]
+            case Product():
+                return list(product(node, self.stored, self._view(result)))
+            case Softmax() | Normalization():
+                return list(statistic(node, self.stored, self._view(result)))
+            case _:
+                return []
 
     def _convolution(self, node: Convolution, result: View) -> Operator:
         kernel = (node.weights.shape[2], node.weights.shape[3])
@@ -143,11 +180,10 @@ class _Arranger:
         residual = residual_of(node, addend, first=swap)
         if own is None:
             view = self._aligned(node.name, node.first, result.lanes)
-            operator = _lanewise(node.name, node.first, view, result, None)
+            operator = lanewise(node.name, node.first, view, result, None)
         else:
-            producer = self.producers[own]
-            assert isinstance(producer, Convolution)
-            operator = self._convolution(producer, result)
+            *copies, operator = self._made(self.producers[own], node.result)
+            self.operators += copies
         self.operators.append(replace(operator, residual=residual, name=node.name))
 
     def _aligned(self, name: str, tensor: Tensor, lanes: Lanes) -> View:
@@ -155,29 +191,12 @@ class _Arranger:
         view = self._view(tensor)
         if view.lanes == lanes:
             return view
-        words = view.batch * view.height * view.width * len(lanes)
-        buffer = Buffer(f"{tensor.name} for {name}", TensorClass.ACTIVATION, words)
-        copy = replace(view, blocks=blocks_of(buffer, 0, lanes, len(lanes)), lanes=lanes)
-        identity = np.eye(view.channels, dtype=np.int8).reshape(view.channels, view.channels, 1, 1)
-        self.operators.append(
-            replace(_lanewise(name, tensor, view, copy, None), mode=Mode.ARRAY, weights=identity)
-        )
-        return copy
-
-
-def _lanewise(name: str, tensor: Tensor, source: View, result: View, form: Requantize | None) -> Operator:
-    """Each integer on its own: requantized, or as it is."""
-    form = form or _unchanged(source.channels)
-    return Operator(name, Mode.SUM, source, result, (1, 1), (1, 1), (1, 1), (0, 0), tensor.zero, (form,))
+        self.operators.append(moved(name, tensor, view, lanes))
+        return self.operators[-1].result
 
 
 def _averaging(node: Pool, form: SequentialAverage) -> Requantize:
     """What passes an average unchanged, with the table that makes it."""
     after = quantization_of(node.result)
     table = average_table(node.source.scale, form.divisor, (after.scale, after.zero), after.low, after.high)
-    return replace(_unchanged(node.source.shape[1]), average=table)
-
-
-def _unchanged(channels: int) -> Requantize:
-    """Each integer as it is."""
-    return Requantize(np.zeros(channels, np.int32), np.ones(channels, np.float32), 0, -128, 127)
+    return replace(unchanged(node.source.shape[1]), average=table)

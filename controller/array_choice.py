@@ -118,7 +118,7 @@ def _room(tiler: ArrayTiler, cut: Cut, config: Config) -> int:
         inputs = max(inputs, *(count_pages([tiler.input(one, piece)], words) for piece in ends))
         ranges = [tiler.output(one, 0), *([tiler.residual(one, 0)] if tiler.operator.residual else [])]
         outputs = max(outputs, sum(count_pages([some], words) for some in ranges if some))
-    return config.frames - inputs - outputs - (passes * config.rows - 1) // words - 3
+    return config.frames - inputs - outputs - tiler.most_pages(cut, passes) - 3
 
 
 def _array_cost(tiler: ArrayTiler, cut: Cut, config: Config) -> float | None:
@@ -132,13 +132,15 @@ def _array_cost(tiler: ArrayTiler, cut: Cut, config: Config) -> float | None:
     touched = widest = 0
     passes = Counter(piece.passes for output in range(tiler.outputs) for piece in tiler.pieces(cut, output))
     for one in few:
-        effort.array += sum(array_cycles(config, count, one.pixels) * times for count, times in passes.items())
+        effort.array += sum(
+            array_cycles(config, count, one.pixels, turned=operator.turned) * times for count, times in passes.items()
+        )
         effort.post += tiler.outputs * post_cycles(one.pixels, table_words=table_words)
         commands += sum(passes.values())
         whole = [tiler.input(one, piece) for piece in tiler.pieces(cut, 0)]
         pages = count_pages(whole, words)
         touched, widest = touched + pages, max(widest, pages)
-    weights = tiler.weights.pages(words)
+    weights = tiler.all_pages
     outputs = -(-operator.result.batch * operator.result.height * operator.result.width * tiler.outputs // words)
     inputs = min(sum(buffer.pages(words) for buffer in operator.source.buffers), round(touched * share))
     groups = -(-tiler.outputs // cut.group)
@@ -164,4 +166,4 @@ def _streams(tiler: ArrayTiler, cut: Cut, config: Config) -> bool:
     """Whether weights fit the banks where the next ones arrive while they are read."""
     most = streamed_banks(config) * config.bank_frames
     passes = max(piece.passes for piece in tiler.pieces(cut, 0))
-    return min(tiler.weights.pages(config.page_words), passes * config.rows // config.page_words) <= most
+    return min(tiler.all_pages, passes * config.rows // config.page_words) <= most

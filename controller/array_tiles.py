@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.commands import Command, Range, input_range, output_range
+from controller.commands import Command, Range, count_pages, input_range, output_range
 from controller.constants import Constants
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, pieces, tiles
 from controller.layout import Buffer, Bytes, pack_tiles, positions, spread_weights
+from controller.products import product_runs, tiles_range
 from spec.isa import Mode, Role, TensorClass
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from controller.operators import Operator
     from spec.config import Config
 
@@ -69,7 +72,6 @@ class ArrayTiler:
     """
 
     def __init__(self, operator: Operator, index: int, config: Config, constants: Buffer, base: int) -> None:
-        assert operator.weights is not None
         self.operator, self.index, self.config = operator, index, config
         self.constants, self.base = constants, base
         self.outputs = len(operator.result.lanes)
@@ -77,17 +79,26 @@ class ArrayTiler:
 
     def _blocks(self, output: int) -> Interval:
         """Input blocks that a block of outputs needs: those of its groups."""
-        operator, rows = self.operator, self.config.rows
-        written, read = (positions(view.lanes, rows) // rows for view in (operator.result, operator.source))
+        operator = self.operator
+        if operator.other is not None:
+            return 0, len(operator.source.blocks)
+        written, read = self._positions
         groups = np.flatnonzero(written == output) // (len(written) // operator.groups)
         needed = read[np.isin(np.arange(len(read)) // (len(read) // operator.groups), groups)]
         return int(needed.min()), int(needed.max()) + 1
 
     @cached_property
+    def _positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The blocks that outputs and inputs lie in, channel by channel."""
+        operator, rows = self.operator, self.config.rows
+        return positions(operator.result.lanes, rows) // rows, positions(operator.source.lanes, rows) // rows
+
+    @cached_property
     def runs(self) -> list[list[Interval]]:
         """For each block of outputs the input blocks that it needs, in pieces that one COMPUTE can take."""
+        runs = self.operator.source.runs if self.operator.other is None else product_runs(self.operator)
         return [
-            [(max(first, low), min(end, high)) for low, high in self.operator.source.runs if low < end and first < high]
+            [(max(first, low), min(end, high)) for low, high in runs if low < end and first < high]
             for first, end in self.blocks
         ]
 
@@ -122,17 +133,42 @@ class ArrayTiler:
             return None
         return output_range(self.operator.residual.view, tile.image, tile.rows, tile.columns, output)
 
+    def filters(self, tile: Tile, output: int, piece: Piece, offset: int) -> Range:
+        """The weight tiles of a piece, which begin at a word of all weights: those of a product are the other map's."""
+        if self.weights is None:
+            return tiles_range(self.operator, tile.image, output, piece.blocks, self.config.rows)
+        return Range(self.weights, offset, piece.passes * self.config.rows)
+
     @cached_property
-    def weights(self) -> Buffer:
-        """All weight tiles."""
+    def weights(self) -> Buffer | None:
+        """All weight tiles; a product has none of its own."""
+        if self.operator.weights is None:
+            return None
         kernel = self.operator.kernel[0] * self.operator.kernel[1]
         count = sum(end - first for first, end in self.blocks) * kernel
         return Buffer(f"{self.operator.name} weights", TensorClass.WEIGHTS, count * self.config.rows)
 
-    def words(self, cut: Cut) -> Bytes:
+    @property
+    def all_pages(self) -> int:
+        """Pages that hold the weights of all commands."""
+        other = self.operator.other
+        buffers = [self.weights] if other is None else other.buffers
+        return sum(buffer.pages(self.config.page_words) for buffer in buffers if buffer)
+
+    def most_pages(self, cut: Cut, passes: int) -> int:
+        """Pages of the weights of a command of so many passes, which is the most: about, less the first."""
+        if self.weights is not None or not self.operator.turned:
+            return (passes * self.config.rows - 1) // self.config.page_words
+        tile = self.tiles(cut)[0]
+        return max(
+            count_pages([self.filters(tile, 0, piece, 0)], self.config.page_words) - 1 for piece in self.pieces(cut, 0)
+        )
+
+    def words(self, cut: Cut) -> Bytes | None:
         """The weights' words, piece after piece, output block after output block."""
         operator, rows = self.operator, self.config.rows
-        assert operator.weights is not None
+        if operator.weights is None:
+            return None
         spread = spread_weights(operator.weights, operator.groups, operator.source, operator.result, rows)
         return np.concatenate([
             pack_tiles(
@@ -178,7 +214,7 @@ class ArrayTiler:
         (left, right), x = horizontal.reach(tile.columns)
         operands = {
             Role.INPUT: self.input(tile, piece),
-            Role.WEIGHTS: Range(self.weights, offset, piece.passes * self.config.rows),
+            Role.WEIGHTS: self.filters(tile, output, piece, offset),
         }
         if last:
             operands |= Constants(operator, self.config.rows).operands(self.constants, self.base, 0, output)
@@ -190,12 +226,12 @@ class ArrayTiler:
         source = operator.source
         return Command(
             self.index, Mode.ARRAY, first, last, tile.height, tile.width, y, x,
-            kernel_fields(vertical, horizontal, tile, blocks, operator.pad),
+            kernel_fields(vertical, horizontal, tile, blocks, operator),
             {
                 "height": high - low, "width": right - left, "row_stride": source.row_stride(piece.blocks[0]),
-                "block_stride": source.width,
+                "block_stride": source.pitch(piece.blocks[0]),
             },
             scale_fields(operator) if last else None,
             clamp_fields(operator, operator.forms[0]) if last else None,
-            operands,
+            operands, turned=operator.turned,
         )  # fmt: skip

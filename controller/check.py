@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.check_statistics import Measured, roles_of
 from spec.isa import INSTRUCTION_BYTES, WORDS, Mode, Opcode, Role, TensorClass
 
 if TYPE_CHECKING:
@@ -56,11 +57,19 @@ class _Checker:
             buffer: np.full(buffer.words, buffer.kind not in {TensorClass.ACTIVATION, TensorClass.OUTPUT})
             for buffer in compiled.placement.pages
         }
+        #: Words between blocks, which hold no pixel.
+        self.gaps = {
+            buffer: np.arange(buffer.words) % buffer.pitch >= buffer.width
+            if buffer.pitch
+            else np.zeros(buffer.words, np.bool_)
+            for buffer in compiled.placement.pages
+        }
         self.by_page = {page: buffer for buffer, page in compiled.placement.pages.items()}
         #: Pages written since they were stored.
         self.dirty: dict[Buffer, set[int]] = {}
         self.dead: dict[Buffer, set[int]] = {}
         self.summing = False
+        self.measured = Measured()
         self.at = 0
 
     def run(self) -> None:
@@ -76,9 +85,9 @@ class _Checker:
         self._demand(not any(self.dirty.values()), "pages are not stored at the end")
         for port in self.compiled.graph.outputs:
             view = self.compiled.views[port.tensor.name]
-            for block in view.blocks:
-                shape = (view.batch, view.height, block.count, view.width)
-                part = self.filled[block.buffer].reshape(shape)[:, :, block.index]
+            for place, block in enumerate(view.blocks):
+                shape = (view.batch, view.height, block.count, view.pitch(place))
+                part = self.filled[block.buffer].reshape(shape)[:, :, block.index, : view.width]
                 self._demand(bool(part.all()), f"output '{port.name}' is not complete")
 
     def _demand(self, holds: bool, rule: str) -> None:
@@ -142,12 +151,8 @@ class _Checker:
         return {int(page) + slot.first for page in pages}
 
     def _compute(self, fields: Fields) -> None:
-        roles = [Role.INPUT]
-        if fields["mode"] in {Mode.ARRAY, Mode.DEPTHWISE, Mode.AVERAGE}:
-            roles.append(Role.WEIGHTS)
-        if fields["last"]:
-            roles += [Role.CONSTANTS, *([Role.RESIDUAL] if fields["residual"] else []), Role.OUTPUT]
-            roles += [Role.TABLE] if fields["table"] else []
+        roles = roles_of(fields)
+        self._demand(self.measured.follows(fields), "a statistic begins, goes on or is used wrongly")
         follows = self.summing != bool(fields["first"]) or fields["mode"] != Mode.ARRAY
         self._demand(follows, "sums begin or go on wrongly")
         self.summing = fields["mode"] == Mode.ARRAY and not fields["last"]
@@ -168,10 +173,15 @@ class _Checker:
             if role is Role.OUTPUT:
                 fresh = not self.filled[slot.buffer][words].any()
                 self._demand(fresh, f"a word of {slot.buffer.name} is written twice")
+                self._demand(not self.gaps[slot.buffer][words].any(), f"{slot.buffer.name} is written between blocks")
                 self.filled[slot.buffer][words] = True
                 self.dirty.setdefault(slot.buffer, set()).update(pages)
             else:
-                complete = bool(self.filled[slot.buffer][words].all())
+                known = self.filled[slot.buffer][words]
+                if role is Role.WEIGHTS:
+                    # Where a tile ends behind a block, what is there meets lanes less their zero point that are 0.
+                    known = known | self.gaps[slot.buffer][words]
+                complete = bool(known.all())
                 self._demand(complete, f"{slot.buffer.name} is read before it is written")
         total = sum(len(pages) for pages in named.values())
         self._demand(total <= self.config.frames, f"a command needs {total} pages in {self.config.frames}")

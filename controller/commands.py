@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from controller.layout import Buffer, View
+    from spec.isa import Statistic
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Command:
     """One COMPUTE.
 
     `kernel`, `bounds`, `scale` and `clamp` are the fields of the registers of those names; `scale` and `clamp` are
-    None where the sums are not complete. `y`, `x` and `lines` are those of COMPUTE.
+    None where the sums are not complete. `y`, `x`, `lines`, `turned`, `statistic` and `closing` are those of COMPUTE.
     """
 
     operator: int
@@ -64,11 +65,19 @@ class Command:
     clamp: Mapping[str, int] | None
     operands: Mapping[Role, Range]
     lines: bool = False
+    turned: bool = False
+    statistic: Statistic | None = None
+    closing: bool = False
 
     @property
     def residual(self) -> bool:
-        """Whether it adds a second operand."""
+        """Whether it has a second operand."""
         return Role.RESIDUAL in self.operands
+
+    @property
+    def adds(self) -> bool:
+        """Whether it adds that, rather than to multiply by it."""
+        return self.residual and self.mode is not Mode.MULTIPLY
 
     @property
     def looks_up(self) -> bool:
@@ -121,9 +130,10 @@ def input_range(
         if width == row_stride:
             return Range(first.buffer, start, height * width)
         return Range(first.buffer, start, width, row_stride, height)
-    run = (count - 1) * view.width + width
+    pitch = view.pitch(blocks[0])
+    run = (count - 1) * pitch + width
     if run == row_stride:
         return Range(first.buffer, start, height * run)
-    if count == first.count and width * 2 < view.width and height * count < 4096:
-        return Range(first.buffer, start, width, view.width, height * count)
+    if count == first.count and width * 2 < pitch and height * count < 4096:
+        return Range(first.buffer, start, width, pitch, height * count)
     return Range(first.buffer, start, run, row_stride, height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from spec.isa import Role
 from spec.timing import CONSTANTS_WORDS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from controller.graph import Requantize
     from controller.layout import Buffer, Bytes
     from controller.operators import Operator
 
@@ -32,7 +35,7 @@ class Constants:
         self._tables: dict[tuple[Role, int], tuple[Bytes, int]] = {}
         place = len(operator.forms) * self._blocks * CONSTANTS_WORDS
         for index, form in enumerate(operator.forms):
-            for role, table in ((Role.TABLE, form.table), (Role.WEIGHTS, form.average)):
+            for role, table in ((Role.TABLE, form.table), (Role.WEIGHTS, _weights(operator, form))):
                 if table is not None:
                     words = table.view(np.int8).reshape(-1, rows)
                     self._tables[role, index] = words, place
@@ -54,3 +57,8 @@ class Constants:
                 words, place = self._tables[role, form]
                 found[role] = Range(buffer, base + place, len(words))
         return found
+
+
+def _weights(operator: Operator, form: Requantize) -> NDArray[Any] | None:
+    """What the window engine has for WEIGHTS."""
+    return form.average if operator.table is None else operator.table

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spec import timing
+from spec.isa import Mode, Role
 
 if TYPE_CHECKING:
+    from controller.commands import Command
     from spec.config import Config
 
 #: Front end cycles of a COMPUTE and the registers that change before it, and of each page that it names.
@@ -42,9 +44,10 @@ class Effort:
         return longest + _FRICTION * sum(parts) + self.before + self.after
 
 
-def array_cycles(config: Config, passes: int, pixels: int) -> int:
+def array_cycles(config: Config, passes: int, pixels: int, *, turned: bool = False) -> int:
     """Cycles of an ARRAY command, from its start to the next one's."""
-    return timing.array_time(config, passes=passes, pixels=pixels, serial=False).finish + timing.CROSSING
+    time = timing.array_time(config, passes=passes, pixels=pixels, serial=False, turned=turned)
+    return time.finish + timing.CROSSING
 
 
 def post_cycles(
@@ -55,6 +58,21 @@ def post_cycles(
         table_words=table_words, tap_words=tap_words, slots=slots, slot_cycles=slot_cycles, addends=addends
     )
     return finish + timing.CROSSING
+
+
+def statistic_cycles(config: Config, command: Command) -> int:
+    """Cycles of a POST command that measures or normalizes, from its start to the next one's."""
+    pixels = command.height * command.width
+    words = command.operands[Role.WEIGHTS].run if Role.WEIGHTS in command.operands else 0
+    if command.mode is Mode.NORMALIZE:
+        return timing.CROSSING + timing.post_time(
+            table_words=timing.lookup_words(config) if command.looks_up else 0, tap_words=words, slots=pixels,
+            slot_cycles=timing.NORMALIZE_SLOT, addends=pixels * command.residual,
+        )  # fmt: skip
+    return timing.CROSSING + timing.post_time(
+        table_words=0, tap_words=words, slots=pixels, slot_cycles=timing.CLOSING_SLOT if command.closing else 1,
+        constants_words=0, latency=timing.CLOSING_LATENCY if command.closing else timing.MEASURE_LATENCY,
+    )  # fmt: skip
 
 
 def step_cycles(config: Config, commands: int, pages: float) -> float:

@@ -96,7 +96,7 @@ class _Emitter:
         shapes = {
             Opcode.KERNEL: command.kernel,
             Opcode.BOUNDS: command.bounds,
-            Opcode.SCALE: command.scale if command.residual else None,
+            Opcode.SCALE: command.scale if command.adds else None,
             Opcode.CLAMP: command.clamp,
         }
         wanted += [(opcode, 0, fields) for opcode, fields in shapes.items() if fields is not None]
@@ -121,7 +121,8 @@ class _Emitter:
             "residual": int(command.residual), "table": int(command.looks_up),
             "operator": command.operator % _OPERATORS,
             "height": command.height, "width": command.width, "y": command.y, "x": command.x,
-            "lines": int(command.lines),
+            "lines": int(command.lines), "turned": int(command.turned),
+            "statistic": int(command.statistic or 0), "closing": int(command.closing),
         }  # fmt: skip
 
     def _finish(self, index: int, command: Command) -> None:

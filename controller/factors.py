@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.graph import Addition, Concatenation, Node, Pool, Selection, SequentialAverage
+from controller.graph import Addition, Concatenation, Constant, Gather, Node, Pool, Selection, SequentialAverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def _factors(node: Node) -> Iterator[NDArray[np.float32]]:
     elif isinstance(node, Pool):
         ratio = np.array([node.source.scale / node.result.scale], np.float32)
         yield from (ratio if isinstance(form, SequentialAverage) else form.scale for form in node.forms)
-    elif isinstance(node, Concatenation):
+    elif isinstance(node, Concatenation | Gather):
         yield from (form.scale for form in node.requantizes if form is not None)
-    elif not isinstance(node, Selection):
+    elif not isinstance(node, Selection | Constant):
         yield node.requantize.scale

@@ -11,7 +11,7 @@ from collections import Counter
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from controller.graph import Concatenation, Selection, sources
+from controller.graph import Concatenation, Constant, Selection, sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +53,7 @@ def homes(graph: Graph, found: Features) -> dict[str, tuple[str, int]]:
     contains, and something reads it whole.
     """
     given = {port.tensor.name for port in graph.inputs}
+    given |= {node.result.name for node in graph.nodes if isinstance(node, Constant)}
     whole = {port.tensor.name for port in graph.outputs}
     whole |= {tensor.name for node in graph.nodes if not isinstance(node, Selection) for tensor in sources(node)}
     inside: dict[str, tuple[str, int]] = {}

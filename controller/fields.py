@@ -34,9 +34,10 @@ def axes(operator: Operator, rows: Interval | None = None, columns: Interval | N
     )
 
 
-def kernel_fields(vertical: Axis, horizontal: Axis, tile: Tile, blocks: int, pad: int) -> Fields:
+def kernel_fields(vertical: Axis, horizontal: Axis, tile: Tile, blocks: int, operator: Operator) -> Fields:
     """KERNEL. A stride that is never taken, or a dilation of one tap, is 1."""
     taps = [axis.taps[1] - axis.taps[0] for axis in (vertical, horizontal)]
+    zeros = {} if operator.other is None else dict(zip(("zero", "other_zero"), operator.zeros, strict=True))
     return {
         "kernel_h": taps[0],
         "kernel_w": taps[1],
@@ -45,7 +46,8 @@ def kernel_fields(vertical: Axis, horizontal: Axis, tile: Tile, blocks: int, pad
         "dilation_h": vertical.dilation if taps[0] > 1 else 1,
         "dilation_w": horizontal.dilation if taps[1] > 1 else 1,
         "blocks": blocks,
-        "pad": pad,
+        "pad": operator.pad,
+        **zeros,
     }
 
 

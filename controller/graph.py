@@ -1,4 +1,4 @@
-"""The quantized network between the ONNX file and the program: tensors, six kinds of node, nothing else.
+"""The quantized network between the ONNX file and the program: tensors, twelve kinds of node, nothing else.
 
 Integers are as the machine stores them: int8. A tensor that ONNX calls uint8 is stored minus 128, with
 `unsigned` set; its zero point, its bounds and its padding are stored values too.
@@ -179,16 +179,109 @@ class Selection:
     channels: tuple[int, ...]
 
 
-Node = Convolution | Pool | Addition | Rescale | Concatenation | Selection
+@dataclass(frozen=True, eq=False)
+class Product:
+    """The product of two feature maps of one row each, whose pixels are tokens.
+
+    Channel c of pixel t of the result is the requantized sum over k of `(first[t, k] - first.zero) *
+    (second[k, c] - second.zero)`, where `second[k, c]` is pixel k's channel c, or with `turned` pixel c's channel k.
+    `requantize.bias` is zero: the sums have no zero points to fold.
+    """
+
+    name: str
+    first: Tensor
+    second: Tensor
+    result: Tensor
+    turned: bool
+    requantize: Requantize
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of two activations."""
+        return int(np.prod(self.result.shape)) * self.first.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """Softmax over each pixel's channels: `exponentials[largest - x]` over their sum, in units of 2^-24, requantized.
+
+    `exponentials` are 256 of uint16, the first the largest.
+    """
+
+    name: str
+    source: Tensor
+    result: Tensor
+    exponentials: NDArray[np.uint16]
+    requantize: Requantize
+
+
+@dataclass(frozen=True, eq=False)
+class Normalization:
+    """Each pixel's channels less their mean, over their standard deviation, in units of 2^-16, requantized.
+
+    `epsilon` is what the variance is increased by, times the square of the channels' number and over that of the
+    source's scale, as an integer. Scale and bias of each channel are in `requantize`.
+    """
+
+    name: str
+    source: Tensor
+    result: Tensor
+    epsilon: int
+    requantize: Requantize
+
+
+@dataclass(frozen=True, eq=False)
+class Multiplication:
+    """Two feature maps, lane by lane: `(first - first.zero) * (second - second.zero)`, requantized."""
+
+    name: str
+    first: Tensor
+    second: Tensor
+    result: Tensor
+    requantize: Requantize
+
+
+@dataclass(frozen=True, eq=False)
+class Gather:
+    """Pixels of feature maps, in any order, as a map of one row: copies, for which the machine has windows of 1x1.
+
+    Pixel p of the result is pixel `pixels[p][1]` of map `pixels[p][0]`, counted row by row; a source's bytes are
+    requantized, or where its entry of `requantizes` is None taken as they are. There is one image.
+    """
+
+    name: str
+    sources: tuple[Tensor, ...]
+    result: Tensor
+    requantizes: tuple[Requantize | None, ...]
+    pixels: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A feature map that the network itself has: biases for each token, learned positions, the class token."""
+
+    name: str
+    result: Tensor
+    values: NDArray[np.int8]
+
+
+Node = (
+    Convolution | Pool | Addition | Rescale | Concatenation | Selection | Product | Softmax | Normalization
+    | Multiplication | Gather | Constant
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the network: its ONNX name and shape, and the tensor that holds it."""
+    """An input or output of the network: its ONNX name and shape, and the tensor that holds it.
+
+    `tokens` says that ONNX has channels as the last axis and pixels of the one row before: (batch, tokens, channels).
+    """
 
     name: str
     shape: tuple[int, ...]
     tensor: Tensor
+    tokens: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,12 +295,14 @@ class Graph:
 
     @property
     def macs(self) -> int:
-        """Multiplications by a weight in one run of the whole batch."""
-        return sum(node.macs for node in self.nodes if isinstance(node, Convolution))
+        """Multiplications by a weight, or of two activations in a sum, in one run of the whole batch."""
+        return sum(node.macs for node in self.nodes if isinstance(node, Convolution | Product))
 
 
 def sources(node: Node) -> tuple[Tensor, ...]:
     """The feature maps that a node reads, in order."""
-    if isinstance(node, Addition):
+    if isinstance(node, Addition | Product | Multiplication):
         return node.first, node.second
-    return node.sources if isinstance(node, Concatenation) else (node.source,)
+    if isinstance(node, Constant):
+        return ()
+    return node.sources if isinstance(node, Concatenation | Gather) else (node.source,)

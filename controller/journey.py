@@ -13,6 +13,7 @@ from sim.datapath import Datapath, State
 from sim.frontend import FrontEnd
 from sim.machine import EVERYWHERE
 from sim.stream import window_addresses
+from sim.weights import tile_addresses, tiles
 from spec.isa import Queue
 from spec.timing import CONSTANTS_WORDS
 
@@ -100,7 +101,7 @@ class Journey:
     def __init__(self, compiled: Compiled, dram: NDArray[np.uint8]) -> None:
         self.config = compiled.config
         self.moments: list[Moment] = []
-        self._multiplied: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = {}
+        self._multiplied: dict[int, tuple[NDArray[np.int16], NDArray[np.int16]]] = {}
         self._tables: dict[int, NDArray[np.int32]] = {}
         self._written: dict[int, NDArray[np.int8]] = {}
         self._state = State(self.config)
@@ -108,16 +109,17 @@ class Journey:
             self.config, self._state, dram, base=0, read_window=EVERYWHERE, write_window=EVERYWHERE,
             compute_outputs=True,
         )  # fmt: skip
-        weights_base = 0
+        weights: Command | None = None
 
         def execute(command: Command) -> None:
-            nonlocal weights_base
+            nonlocal weights
             self.moments.append(Moment(command, self._state.scratchpad.table.copy()))
             work = command.work
             if command.queue is Queue.WEIGHTS:
-                weights_base = work["base"]
+                weights = command
             elif command.queue is Queue.ARRAY:
-                self._multiplied[command.index] = self._operands(command, weights_base)
+                assert weights is not None
+                self._multiplied[command.index] = self._operands(command, weights)
             elif command.queue is Queue.POST:
                 table = self._state.scratchpad.run(work["constants"], CONSTANTS_WORDS)
                 self._tables[command.index] = table.reshape(-1).view("<i4").reshape(-1, 2)
@@ -173,12 +175,15 @@ class Journey:
         width = (self.config.virtual_pages * self.config.page_words).bit_length() - 1
         return window_addresses(command.work, address_width=width)
 
-    def _operands(self, command: Command, base: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    def _operands(self, command: Command, weights: Command) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         addresses, padding = self._window(command)
         words = self._state.scratchpad.read(np.where(padding, command.work["base"], addresses))
         words[padding] = command.work["pad"]
-        rows, tiles = self.config.rows, command.work["tiles"]
-        return words, self._state.scratchpad.run(base, tiles * rows).reshape(tiles, rows, rows)
+        other = weights.work
+        held = tiles(
+            self._state.scratchpad.read(tile_addresses(other)), zero=other["other_zero"], turned=bool(other["turned"])
+        )
+        return np.subtract(words, command.work["zero"], dtype=np.int16), held
 
 
 def _rows(command: Command) -> NDArray[np.int64]:

@@ -28,11 +28,23 @@ NOTHING = -1
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """What is bound to a slot: consecutive words in DRAM, padded to whole pages."""
+    """What is bound to a slot: consecutive words in DRAM, padded to whole pages.
+
+    Parameters
+    ----------
+    name, kind
+        What it is called, and its class.
+    words
+        Its words.
+    pitch, width
+        Of every `pitch` words only the first `width` hold pixels, if `pitch` is not 0.
+    """
 
     name: str
     kind: TensorClass
     words: int
+    pitch: int = 0
+    width: int = 0
 
     def pages(self, page_words: int) -> int:
         """The pages that hold it."""
@@ -57,8 +69,8 @@ class View:
     batch, height, width
         Its images, rows and columns.
     blocks
-        Where its blocks lie. Word ((n * height + h) * count + index) * width + w of a block's buffer is its pixel
-        (h, w) of image n.
+        Where its blocks lie. Word ((n * height + h) * count + index) * pitch + w of a block's buffer is its pixel
+        (h, w) of image n; the pitch is the map's width, unless the buffer has one of its own.
     lanes
         The channels in each block.
     """
@@ -95,14 +107,18 @@ class View:
         ]
         return list(pairwise([0, *apart, len(self.blocks)]))
 
+    def pitch(self, block: int) -> int:
+        """Words from a block to the next one in its buffer."""
+        return self.blocks[block].buffer.pitch or self.width
+
     def row_stride(self, block: int) -> int:
         """Words from one row of a block to the next."""
-        return self.blocks[block].count * self.width
+        return self.blocks[block].count * self.pitch(block)
 
     def word(self, image: int, row: int, block: int, column: int) -> int:
         """The word of a pixel of a block, in the block's buffer."""
         one = self.blocks[block]
-        return ((image * self.height + row) * one.count + one.index) * self.width + column
+        return ((image * self.height + row) * one.count + one.index) * self.pitch(block) + column
 
     def folded(self) -> View:
         """The same words as one image, as high as all of them: for operators that look at each row alone."""
@@ -140,17 +156,19 @@ def pack_map(view: View, rows: int, stored: Bytes, zero: int) -> Bytes:
     """The words of a view that is a whole buffer, shape (words, rows); `zero` fills lanes without a channel."""
     lanes = np.full((view.batch, len(view.blocks) * rows, view.height, view.width), zero, np.int8)
     lanes[:, positions(view.lanes, rows)] = stored
-    blocked = lanes.reshape(view.batch, len(view.blocks), rows, view.height, view.width)
-    return blocked.transpose(0, 3, 1, 4, 2).reshape(-1, rows)
+    blocked = lanes.reshape(view.batch, len(view.blocks), rows, view.height, view.width).transpose(0, 3, 1, 4, 2)
+    apart = np.full((*blocked.shape[:3], view.pitch(0), rows), zero, np.int8)
+    apart[:, :, :, : view.width] = blocked
+    return apart.reshape(-1, rows)
 
 
 def unpack_map(view: View, rows: int, words: Callable[[Buffer], Bytes]) -> Bytes:
     """The map, (batch, channels, height, width), from the words of its buffers, each of shape (words, rows)."""
     blocks = [
-        words(one.buffer).reshape(view.batch, view.height, one.count, view.width, rows)[:, :, one.index]
-        for one in view.blocks
+        words(one.buffer).reshape(view.batch, view.height, one.count, view.pitch(block), rows)[:, :, one.index]
+        for block, one in enumerate(view.blocks)
     ]
-    lanes = np.stack(blocks, 1).transpose(0, 1, 4, 2, 3)
+    lanes = np.stack([block[:, :, : view.width] for block in blocks], 1).transpose(0, 1, 4, 2, 3)
     return lanes.reshape(view.batch, -1, view.height, view.width)[:, positions(view.lanes, rows)]
 
 

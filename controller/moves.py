@@ -1,36 +1,34 @@
 """Layout operators of ONNX: as access functions, composed, until an operator that computes reads what they make.
 
-What is read must then be channels of one feature map in some order, rows and columns where they are: a choice that
-costs nothing, because weights are put in the order in which channels lie. Anything else would have to be copied.
+What that is then is said by controller/chosen.py.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
 import islpy as isl
-import numpy as np
 
-from controller.access.compose import stored, through
+from controller.access.compose import Origins, stored, through
 from controller.access.operators import Layout, Reshape, Slice, Transpose
-from controller.access.sets import UNDECIDED, UndecidedError, bounded, elements
 from controller.attributes import whole, wholes
-from controller.graph import Selection, Tensor
-from controller.values import Map, Moved, Names
+from controller.values import Function, Later, Map, Moved, Several, Stack, Unfinished, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from controller.access.sets import Shape
-    from controller.source import Source, SourceNode
+    from controller.graph import Tensor
+    from controller.names import Names
+    from controller.source import SourceNode
 
 #: The operators of ONNX.
-MOVES = ("Flatten", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
-_IN_PLACE = isl.Map("{ [image, to, row, column] -> [image, from, row, column] }")
+MOVES = ("Flatten", "Gather", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
-def moved(names: Names, node: SourceNode) -> list[Moved]:
+def moved(names: Names, node: SourceNode) -> list[Moved] | list[Later]:
     """What a layout operator makes, for each of its outputs.
 
     Raises
@@ -38,67 +36,70 @@ def moved(names: Names, node: SourceNode) -> list[Moved]:
     ModelError
         If it cannot be done to what it reads.
     """
-    source = _source(names, node)
-    try:
-        some = _layouts(names, node, source.origins.shape)
-        return [Moved(source.tensor, through(layout, [source.origins]), quantized=False) for layout in some]
-    except ValueError as error:
-        raise names.source.refuse(node, f"must fit what it reads: {error}") from None
+    value = names.values.get(node.inputs[0])
+    if isinstance(value, Later):
+        return [Later(value.value, (*value.moves, (node, place))) for place in range(len(node.outputs))]
+    if isinstance(value, Unfinished | Several | Function | Waiting):
+        return [Later(value, ((node, place),)) for place in range(len(node.outputs))]
+    return laid(names, node, _source(names, node))
 
 
-def chosen(source: Source, where: SourceNode | str, name: str, value: Moved) -> tuple[Map, Selection | None]:
-    """The feature map that layout operators made, and the node that chooses its channels, if it is not the source.
-
-    Parameters
-    ----------
-    source, where
-        Who reads it.
-    name, value
-        What is read.
+def laid(names: Names, node: SourceNode, source: Moved) -> list[Moved]:
+    """What a layout operator makes of elements whose origins are known.
 
     Raises
     ------
     ModelError
-        If it is more than a choice of channels.
+        If it cannot be done to them.
     """
-    tensor, shape = value.tensor, value.origins.shape
-    height, width = tensor.shape[2:]
-    access = value.origins.maps[tensor.name]
-    rank = len(shape)
-    if rank == 2 and shape[1] % (height * width) == 0:
-        apart = Reshape((shape[0], shape[1] // (height * width), height, width))
-        shape, access = apart.shape, apart.access(shape)[0].apply_range(access)
-    if len(shape) != 4:
-        raise source.refuse(where, f"must read channels of one feature map, not '{name}': it has {rank} dimensions")
     try:
-        with bounded():
-            why = "" if access.is_subset(_IN_PLACE) else "it moves rows, columns or images"
-    except UndecidedError:
-        why = UNDECIDED
-    if why:
-        raise source.refuse(
-            where, f"must read channels of one feature map, not '{name}': {why}, which needs a copy that the machine "
-            "cannot make"
-        )  # fmt: skip
-    first = isl.Set("{ [0, channel, 0, 0] }")
-    pairs = elements(access.intersect_domain(first))
-    channels = tuple(int(one) for one in pairs[np.argsort(pairs[:, 1]), 5])
-    flat = rank == 2 and height * width > 1
-    if channels == tuple(range(tensor.shape[1])):
-        return Map(tensor, rank, flat, value.quantized), None
-    result = Tensor(name, (shape[0], len(channels), height, width), tensor.scale, tensor.zero, tensor.unsigned)
-    return Map(result, rank, flat, value.quantized), Selection(name, tensor, result, channels)
+        some = _layouts(names, node, source.origins.shape)
+        origins = [through(layout, [source.origins]) for layout in some]
+        if node.kind == "Gather":
+            origins = [through(_without(names, node, one.shape), [one]) for one in origins]
+        return [Moved(_of(one, source.tensors), one, quantized=False) for one in origins]
+    except ValueError as error:
+        raise names.source.refuse(node, f"must fit what it reads: {error}") from None
+
+
+def _of(origins: Origins, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Those of some maps that something comes from."""
+    return tuple(tensor for tensor in tensors if tensor.name in origins.maps)
 
 
 def _source(names: Names, node: SourceNode) -> Moved:
     value = names.values.get(node.inputs[0])
-    if isinstance(value, Moved) and not value.quantized:
-        return value
-    here = names.map_of(node, flat=True)
+    if isinstance(value, Moved | Stack) and not value.quantized:
+        return origins_of(value)
+    return origins_of(names.map_of(node, flat=True, tokens=True))
+
+
+def origins_of(here: Map | Stack | Moved) -> Moved:
+    """A value as elements of maps."""
+    if isinstance(here, Moved):
+        return here
+    if isinstance(here, Stack):
+        return Moved(here.tensors, _stack_origins(here), quantized=False)
     origins, shape = stored(here.tensor.name, here.tensor.shape), here.onnx_shape
-    if shape != here.tensor.shape:
+    if here.tokens:
+        origins = through(Transpose((0, 3, 1, 2)), [origins])
+    if shape != origins.shape:
         origins = through(Reshape(shape), [origins])
-    return Moved(here.tensor, origins, quantized=False)
+    return Moved((here.tensor,), origins, quantized=False)
+
+
+def _stack_origins(stack: Stack) -> Origins:
+    """Each matrix, its axes perhaps exchanged, at its index of the leading axes."""
+    maps: dict[str, isl.Map] = {}
+    for index, tensor in zip(product(*(range(size) for size in stack.leading)), stack.tensors, strict=True):
+        order = (0, 1, 2, 3) if stack.turned else (0, 3, 2, 1)
+        one = through(Transpose(order), [stored(tensor.name, tensor.shape)])
+        matrix = through(Reshape((one.shape[1], one.shape[3])), [one])
+        here = ", ".join([*map(str, index), "row, column"])
+        place = isl.Map(f"{{ [{here}] -> [row, column] }}")
+        access = place.apply_range(matrix.maps[tensor.name])
+        maps[tensor.name] = maps[tensor.name].union(access) if tensor.name in maps else access
+    return Origins(stack.onnx_shape, maps, {})
 
 
 def _layouts(names: Names, node: SourceNode, shape: Shape) -> list[Layout]:
@@ -122,6 +123,9 @@ def _layouts(names: Names, node: SourceNode, shape: Shape) -> list[Layout]:
             return [Reshape(tuple(1 if axis in axes else next(rest) for axis in range(len(shape) + len(axes))))]
         case "Split":
             return _split(names, node, shape)
+        case "Gather":
+            axis, index = _gathered(names, node, shape)
+            return [_part(shape, {axis: (index, 1, 1)})]
         case _:
             return [_sliced(names, node, shape)]
 
@@ -156,6 +160,23 @@ def _split(names: Names, node: SourceNode, shape: Shape) -> list[Layout]:
     if len(sizes) != count or sum(sizes) != shape[axis] or min(sizes) < 1:
         raise ValueError(f"{sizes} are no {count} parts of {shape[axis]} indices")
     return [_part(shape, {axis: (sum(sizes[:place]), size, 1)}) for place, size in enumerate(sizes)]
+
+
+def _gathered(names: Names, node: SourceNode, shape: Shape) -> tuple[int, int]:
+    """The axis, and the one index of it that is taken."""
+    axis, indices = whole(names.source, node, "axis", 0), _integers(names, node, 1)
+    if indices is None or len(indices) != 1:
+        raise names.source.refuse(node, "must have one constant index")
+    if not -len(shape) <= axis < len(shape) or not -shape[axis] <= indices[0] < shape[axis]:
+        raise ValueError(f"index {indices[0]} of axis {axis} is not one of shape {shape}")
+    return axis % len(shape), indices[0] % shape[axis]
+
+
+def _without(names: Names, node: SourceNode, shape: Shape) -> Reshape:
+    """The axis of a Gather's index is left out where that is a number, not a list."""
+    indices, axis = names.number(node, 1), whole(names.source, node, "axis", 0) % len(shape)
+    kept = indices is None or indices.ndim > 0
+    return Reshape(shape if kept else shape[:axis] + shape[axis + 1 :])
 
 
 def _sliced(names: Names, node: SourceNode, shape: Shape) -> Layout:

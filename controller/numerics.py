@@ -77,6 +77,22 @@ def add(first: NDArray[Any], second: NDArray[Any], constants: tuple[Any32, Any32
     return fused_multiply_add(first, first_ratio, fused_multiply_add(second, second_ratio, fixed))
 
 
+def multiplication_ratio(first: float, second: float, result: float) -> np.float32:
+    """The ratio of QLinearMul and QLinearMatMul from the scales of each tensor."""
+    return np.float32(np.float32(np.float32(first) * np.float32(second)) / np.float32(result))
+
+
+def multiply(products: NDArray[Any], ratio: Any32, zero: int, low: int, high: int) -> Integers:
+    """QLinearMul from products of integers less their zero points: its zero point comes before the last rounding.
+
+    >>> multiply(np.array([5, 7]), 0.5, 1, 0, 255).tolist()
+    [4, 4]
+    """
+    scaled = np.asarray(products).astype(np.float32) * np.asarray(ratio, np.float32) + np.float32(zero)
+    whole: Integers = np.clip(np.rint(scaled), low, high).astype(np.int64)
+    return whole
+
+
 def matching_scale(
     sums: NDArray[Any], results: NDArray[Any], zero: int, low: int, high: int, near: float
 ) -> np.float32 | None:

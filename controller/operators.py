@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from controller.graph import Pair, Requantize
     from controller.layout import Buffer, View
+    from spec.isa import Statistic
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,17 @@ class Residual:
     unsigned_a: bool
     unsigned_b: bool
     swap: bool
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A rectangle of a map of one image: its pixels, row by row, are the result's from `place` on, in a form."""
+
+    source: View
+    form: int
+    rows: Pair
+    columns: Pair
+    place: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +70,17 @@ class Operator:
     residual
         The second operand, if any.
     macs
-        Multiplications by a weight that the network asks for.
+        Multiplications by a weight, or of two activations in a sum, that the network asks for.
+    other
+        The second operand of a product: the map that the array takes for its weights, or the lanes to multiply by.
+    turned
+        Whether pixels of `other` are the array's columns, and its channels the rows; else pixels are the rows.
+    zeros
+        Zero points of `source` and `other` in a product.
+    statistic, table
+        Of each pixel, and the words that it and the factor are found with.
+    gathered
+        What `source` and other maps give a result that is put together of their pixels.
     """
 
     name: str
@@ -76,6 +98,12 @@ class Operator:
     groups: int = 1
     residual: Residual | None = None
     macs: int = 0
+    other: View | None = None
+    turned: bool = False
+    zeros: Pair = (0, 0)
+    statistic: Statistic | None = None
+    table: NDArray[np.int8] | None = None
+    gathered: tuple[Gathered, ...] = ()
 
     @property
     def looks_up(self) -> bool:
@@ -89,7 +117,10 @@ class Operator:
     @property
     def views(self) -> tuple[View, ...]:
         """Every feature map that it touches."""
-        return (self.source, self.result, *([self.residual.view] if self.residual else []))
+        return (
+            self.source, self.result, *([self.residual.view] if self.residual else []),
+            *([self.other] if self.other else []), *dict.fromkeys(one.source for one in self.gathered),
+        )  # fmt: skip
 
     @property
     def buffers(self) -> tuple[Buffer, ...]:

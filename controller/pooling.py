@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,13 @@ from controller.attributes import whole, wholes
 from controller.graph import Pool, Requantize, SequentialAverage, Tensor
 from controller.numerics import average_results, matching_scale
 from controller.rescale import rescaling
-from controller.values import Names, Unfinished, quantization_of
+from controller.values import Unfinished, quantization_of
 from controller.window import Window, window_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from controller.names import Names
     from controller.source import SourceNode
 
 #: Windows of more values than this are taken for ones whose float sum depends on the order; proving the opposite takes
@@ -46,6 +48,22 @@ def global_average_pool(names: Names, node: SourceNode) -> Unfinished:
     height, width = here.tensor.shape[2:]
     window = Window((height, width), (1, 1), (0, 0, 0, 0), (1, 1), (1, 1))
     return _whole_average(node, here.tensor, here.rank, window)
+
+
+def reduce_mean(names: Names, node: SourceNode) -> Unfinished:
+    """ReduceMean over all pixels: of tokens, or of rows and columns. onnxruntime adds floats, the machine integers."""
+    here = names.map_of(node, tokens=True)
+    given = names.number(node, 1)
+    listed = node.attributes.get("axes", []) if given is None else given.reshape(-1).tolist()
+    axes = sorted(int(axis) % here.rank for axis in listed)
+    pixels = [here.rank - 2] if here.tokens else list(range(2, here.rank))
+    if axes != pixels or not axes:
+        raise names.source.refuse(node, f"must be over all pixels, which are axes {pixels}, not {axes}")
+    height, width = here.tensor.shape[2:]
+    window = Window((height, width), (1, 1), (0, 0, 0, 0), (1, 1), (1, 1))
+    kept = bool(whole(names.source, node, "keepdims", 1))
+    mean = _whole_average(node, here.tensor, here.rank if kept else 2, window)
+    return replace(mean, tokens=here.tokens and kept)
 
 
 def average_pool(names: Names, node: SourceNode) -> Unfinished:

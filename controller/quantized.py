@@ -11,19 +11,26 @@ from controller import numerics
 from controller.graph import (
     Addition,
     Concatenation,
+    Constant,
     Convolution,
+    Gather,
     Graph,
+    Multiplication,
     Node,
+    Normalization,
     Pair,
     Pool,
     Port,
+    Product,
     Requantize,
     Rescale,
     Selection,
     SequentialAverage,
     Shape,
+    Softmax,
     Tensor,
 )
+from controller.pixelwise import normalized, softmax
 from controller.refusal import ModelError
 from controller.values import quantization_of
 
@@ -49,17 +56,40 @@ def evaluate(graph: Graph, inputs: Mapping[str, Stored]) -> dict[str, Stored]:
 
 def evaluate_node(node: Node, maps: Mapping[str, Stored]) -> Stored:
     """One node's result from the maps it reads."""
-    if isinstance(node, Convolution):
-        return _requantized(convolve(node, maps[node.source.name]), node.requantize)
-    if isinstance(node, Pool):
-        return _pool(node, maps[node.source.name])
-    if isinstance(node, Addition):
-        return _add(node, maps[node.first.name], maps[node.second.name])
-    if isinstance(node, Rescale):
-        return _requantized(maps[node.source.name], node.requantize)
-    if isinstance(node, Selection):
-        return maps[node.source.name][:, list(node.channels)]
-    return _concatenate(node, maps)
+    match node:
+        case Pool():
+            return _pool(node, maps[node.source.name])
+        case Addition():
+            return _add(node, maps[node.first.name], maps[node.second.name])
+        case Selection():
+            return maps[node.source.name][:, list(node.channels)]
+        case Concatenation():
+            return np.concatenate(_parts(node, maps), axis=1)
+        case Gather():
+            return _gather(node, maps)
+        case Constant():
+            return node.values
+    return _requantized(_sums(node, maps), node.requantize)
+
+
+def _sums(
+    node: Convolution | Product | Softmax | Normalization | Multiplication | Rescale, maps: Mapping[str, Stored]
+) -> NDArray[Any]:
+    """What a node requantizes, exact."""
+    match node:
+        case Convolution():
+            return convolve(node, maps[node.source.name])
+        case Product():
+            return _product(node, maps)
+        case Softmax():
+            return softmax(maps[node.source.name], node.exponentials)
+        case Normalization():
+            return normalized(maps[node.source.name], node.epsilon)
+        case Multiplication():
+            first, second = (maps[one.name].astype(np.int64) - one.zero for one in (node.first, node.second))
+            return np.asarray(first * second)
+        case Rescale():
+            return maps[node.source.name]
 
 
 def quantize_inputs(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Stored]:
@@ -82,13 +112,23 @@ def quantize_inputs(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[st
             raise ModelError(f"{graph.name}: input '{port.name}' must have shape {port.shape}, not {real.shape}")
         form = quantization_of(port.tensor)
         integers = numerics.quantize(real.astype(np.float32), form.scale, form.zero, form.low, form.high)
-        stored[port.name] = (integers - port.tensor.offset).astype(np.int8).reshape(port.tensor.shape)
+        stored[port.name] = _as_stored(port, (integers - port.tensor.offset).astype(np.int8))
     return stored
+
+
+def _as_stored(port: Port, integers: Stored) -> Stored:
+    """A map of integers that have the port's shape."""
+    if not port.tokens:
+        return integers.reshape(port.tensor.shape)
+    batch, channels, _, width = port.tensor.shape
+    return integers.reshape(batch, width, channels).transpose(0, 2, 1)[:, :, None]
 
 
 def as_onnx(port: Port, stored: Stored) -> NDArray[Any]:
     """A stored map as ONNX has it: uint8 or int8, of the port's shape."""
     kind = np.uint8 if port.tensor.unsigned else np.int8
+    if port.tokens:
+        stored = stored[:, :, 0].transpose(0, 2, 1)
     return (stored.astype(np.int16) + port.tensor.offset).astype(kind).reshape(port.shape)
 
 
@@ -106,6 +146,14 @@ def convolve(node: Convolution, source: Stored) -> NDArray[np.int64]:
         columns_of = taps[image].reshape(groups, -1, rows * columns).astype(kind)
         sums[image] = factors @ columns_of
     return sums.reshape(node.result.shape)
+
+
+def _product(node: Product, maps: Mapping[str, Stored]) -> NDArray[np.int64]:
+    """The sums of a product of two maps, exact: below 2^53 in float64."""
+    first, second = (maps[one.name][:, :, 0].astype(np.float64) - one.zero for one in (node.first, node.second))
+    # Maps are channels by pixels. Unturned, k is a pixel of the second.
+    rows = second.transpose(0, 2, 1) if node.turned else second
+    return (rows @ first).astype(np.int64)[:, :, None]
 
 
 def windows(
@@ -169,9 +217,14 @@ def _add(node: Addition, first: Stored, second: Stored) -> Stored:
     return np.clip(np.rint(real) + np.float32(node.zero), node.low, node.high).astype(np.int8)
 
 
-def _concatenate(node: Concatenation, maps: Mapping[str, Stored]) -> Stored:
-    parts = [
+def _parts(node: Concatenation | Gather, maps: Mapping[str, Stored]) -> list[Stored]:
+    """The operands in the result's scale."""
+    return [
         maps[source.name] if form is None else _requantized(maps[source.name], form)
         for source, form in zip(node.sources, node.requantizes, strict=True)
     ]
-    return np.concatenate(parts, axis=1)
+
+
+def _gather(node: Gather, maps: Mapping[str, Stored]) -> Stored:
+    flat = [part.reshape(*part.shape[:2], -1) for part in _parts(node, maps)]
+    return np.stack([flat[place][:, :, pixel] for place, pixel in node.pixels], axis=2)[:, :, None]

@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controller.chosen import chosen
 from controller.factors import check_factors
+from controller.functions import finished, sides
 from controller.graph import Graph, Node, Port, Shape, Tensor
-from controller.lower import LOWERINGS
-from controller.moves import MOVES, chosen, moved
+from controller.lower import LOWERINGS, STACKED
+from controller.moves import MOVES, laid, moved, origins_of
+from controller.names import Names
 from controller.rescale import rescale
 from controller.size import check_size
 from controller.source import HOW_TO_QUANTIZE, Source, SourceNode, open_source
 from controller.values import (
+    Function,
+    Later,
     Map,
     Moved,
-    Names,
     Quantization,
     QuantizedConstant,
+    Several,
+    Stack,
     Unfinished,
     Waiting,
     clamped,
@@ -58,6 +64,7 @@ class _Reader:
         self.names = Names(source, {name: Waiting(name, shape) for name, shape in source.shapes.items()})
         self.nodes: list[Node] = []
         self.inputs: list[Port] = []
+        self.ended: dict[tuple[Unfinished | Several | Function | Waiting, Quantization], Map | Stack] = {}
 
     def graph(self) -> Graph:
         for node in self.source.nodes:
@@ -88,13 +95,22 @@ class _Reader:
             values[node.output] = LOWERINGS[node.kind](self.names, node)
         elif node.kind in {"Relu", "Clip"}:
             self._choose(node, node.inputs)
-            low, high = activation_bounds(self.names, node)
-            here = self.names.map_of(node, flat=True)
-            values[node.output] = Unfinished(
-                node, here.tensor.shape, here.rank, _rescaling(node, here.tensor), low, high, clamps=True
-            )
+            values[node.output] = self._clamped(node)
         else:
             raise self.source.refuse(node, f"is not supported: the operators are {', '.join(supported())}")
+
+    def _clamped(self, node: SourceNode) -> Unfinished | Function:
+        """A Relu or Clip that follows no operator which does it on its way."""
+        low, high = activation_bounds(self.names, node)
+        value = self.names.values.get(node.inputs[0])
+        if isinstance(value, Function | Stack):
+            source, real = sides(self.names, node, 0)
+            return Function(node, source, np.clip(real, np.float32(low), np.float32(high)))
+        here = self.names.map_of(node, flat=True, tokens=True)
+        build = _rescaling(node, here.tensor)
+        return Unfinished(
+            node, here.tensor.shape, here.rank, build, low, high, clamps=True, tokens=here.tokens
+        )
 
     def _quantize(self, node: SourceNode) -> None:
         values = self.names.values
@@ -105,34 +121,79 @@ class _Reader:
         form = self.names.quantization_of_map(node)
         value = values.get(name)
         if isinstance(value, Moved) and quantization_of(value.tensor) != form:
-            self._choose(node, node.inputs)
+            self._choose(node, node.inputs, stacked=True)
             value = values[name]
-        if isinstance(value, Waiting):
-            tensor = stored(node.output, _four(self.source, value), form)
-            self.inputs.append(Port(value.name, value.shape, tensor))
-            values[node.output] = Map(tensor, len(value.shape))
-        elif isinstance(value, Unfinished):
-            tensor = stored(node.output, value.shape, form)
-            self._check_absorbed(value, form)
-            self._add(value.node, value.build(tensor, value.low, value.high))
-            values[node.output] = Map(tensor, value.rank)
-        elif isinstance(value, Map | Moved) and quantization_of(value.tensor) == form:
+        if isinstance(value, Later):
+            values[node.output] = self._later(value, node.output, form)
+        elif isinstance(value, Unfinished | Several | Function | Waiting):
+            values[node.output] = self._ended(value, node.output, form)
+        elif isinstance(value, Map | Stack | Moved) and quantization_of(value.tensor) == form:
             values[node.output] = replace(value, quantized=True)
         elif isinstance(value, Map):
-            tensor = stored(node.output, value.tensor.shape, form)
-            self._add(node, _rescaling(node, value.tensor)(tensor, -np.inf, np.inf))
+            tensor = self._rescale(node, value.tensor, node.output, form)
             values[node.output] = replace(value, tensor=tensor, quantized=True)
+        elif isinstance(value, Stack):
+            names = [f"{node.output}, {place}" for place in range(len(value.tensors))]
+            pairs = zip(value.tensors, names, strict=True)
+            tensors = [self._rescale(node, tensor, each, form) for tensor, each in pairs]
+            values[node.output] = replace(value, tensors=tuple(tensors), quantized=True)
         else:
             raise self.source.refuse(node, f"must read an activation or a constant, not '{name}'")
 
-    def _choose(self, where: SourceNode | str, names: Iterable[str]) -> None:
+    def _later(self, later: Later, name: str, form: Quantization) -> Moved:
+        """What layout operators make of a value that is quantized only now."""
+        here = origins_of(self._ended(later.value, f"{name}, before", form))
+        for node, place in later.moves:
+            here = laid(self.names, node, here)[place]
+        return replace(here, quantized=True)
+
+    def _ended(self, value: Unfinished | Several | Function | Waiting, name: str, form: Quantization) -> Map | Stack:
+        """A value in its quantization; once, if it is so quantized in several places."""
+        key = value, form
+        if key not in self.ended:
+            self.ended[key] = self._end(finished(value) if isinstance(value, Function) else value, name, form)
+        return self.ended[key]
+
+    def _end(self, value: Unfinished | Several | Waiting, name: str, form: Quantization) -> Map | Stack:
+        if isinstance(value, Waiting):
+            if value.name in {port.name for port in self.inputs}:
+                raise self.source.refuse(f"input '{value.name}'", "must have one quantization, not several")
+            shape, tokens = _four(self.source, value)
+            tensor = stored(name, shape, form)
+            self.inputs.append(Port(value.name, value.shape, tensor, tokens))
+            return Map(tensor, len(value.shape), tokens=tokens)
+        if isinstance(value, Several):
+            tensors = [self._finish(part, f"{name}, {place}", form) for place, part in enumerate(value.parts)]
+            return Stack(tuple(tensors), value.leading, value.turned)
+        return Map(self._finish(value, name, form), value.rank, tokens=value.tokens)
+
+    def _choose(self, where: SourceNode | str, names: Iterable[str], *, stacked: bool = False) -> None:
         """Have what layout operators made and something reads be feature maps."""
+        kind = where.kind if isinstance(where, SourceNode) else ""
+        stacked, matrices = stacked or kind in STACKED, kind == "MatMul"
         for name in names:
             value = self.names.values.get(name)
+            if matrices and isinstance(value, Map) and value.rank == 4 and not value.quantized:
+                value = origins_of(value)
             if isinstance(value, Moved):
-                self.names.values[name], selection = chosen(self.source, where, name, value)
-                if selection is not None:
-                    self.nodes.append(selection)
+                self.names.values[name], nodes = chosen(
+                    self.source, where, name, value, stacked=stacked, matrices=matrices
+                )
+                self.nodes += nodes
+
+    def _finish(self, value: Unfinished, name: str, form: Quantization) -> Tensor:
+        """The result of an operator in its quantization."""
+        tensor = stored(name, value.shape, form)
+        self._check_absorbed(value, form)
+        self.nodes += value.before
+        self._add(value.node, value.build(tensor, value.low, value.high))
+        return tensor
+
+    def _rescale(self, node: SourceNode, source: Tensor, name: str, form: Quantization) -> Tensor:
+        """A map in another quantization."""
+        tensor = stored(name, source.shape, form)
+        self._add(node, _rescaling(node, source)(tensor, -np.inf, np.inf))
+        return tensor
 
     def _add(self, origin: SourceNode, node: Node) -> None:
         check_factors(self.source, origin, node)
@@ -165,7 +226,7 @@ class _Reader:
         if isinstance(value, QuantizedConstant):
             values[node.output] = value
             return
-        if not isinstance(value, Map | Moved) or not value.quantized:
+        if not isinstance(value, Map | Stack | Moved) or not value.quantized:
             raise self.source.refuse(node, f"must read a quantized tensor, not '{name}'")
         if self.names.quantization_of_map(node) != quantization_of(value.tensor):
             raise self.source.refuse(node, "must have the scale and zero point of the QuantizeLinear before it")
@@ -174,13 +235,15 @@ class _Reader:
     def _output(self, name: str) -> Port:
         self._choose(f"output '{name}'", [name])
         value = self.names.values.get(name)
-        if isinstance(value, Unfinished):
+        value = value.value if isinstance(value, Later) else value
+        value = value.parts[0] if isinstance(value, Several) else value
+        if isinstance(value, Unfinished | Function):
             raise self.source.refuse(
                 value.node, f"must be followed by a QuantizeLinear: its result is float; {HOW_TO_QUANTIZE}"
             )
         if not isinstance(value, Map):
             raise self.source.refuse(f"output '{name}'", "must be computed from a quantized tensor")
-        return Port(name, value.onnx_shape, value.tensor)
+        return Port(name, value.onnx_shape, value.tensor, value.tokens)
 
 
 def supported() -> tuple[str, ...]:
@@ -200,13 +263,17 @@ def activation_bounds(names: Names, node: SourceNode) -> tuple[float, float]:
     return least, most
 
 
-def _four(source: Source, value: Waiting) -> Shape:
+def _four(source: Source, value: Waiting) -> tuple[Shape, bool]:
+    """The map that an input is; whether its last dimension is channels: of 3 it is taken to be tokens."""
     check_size(source, f"input '{value.name}'", value.shape)
-    if len(value.shape) == 2:
-        return value.shape[0], value.shape[1], 1, 1
-    if len(value.shape) == 4:
-        return value.shape[0], value.shape[1], value.shape[2], value.shape[3]
-    raise source.refuse(f"input '{value.name}'", f"must have 2 or 4 dimensions, not {len(value.shape)}")
+    match value.shape:
+        case images, channels:
+            return (images, channels, 1, 1), False
+        case images, tokens, channels:
+            return (images, channels, 1, tokens), True
+        case images, channels, height, width:
+            return (images, channels, height, width), False
+    raise source.refuse(f"input '{value.name}'", f"must have 2, 3 or 4 dimensions, not {len(value.shape)}")
 
 
 def _rescaling(node: SourceNode, source: Tensor) -> Callable[[Tensor, float, float], Node]:

@@ -7,9 +7,27 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from controller.features import Feature, features, homes, part_name, uses
-from controller.graph import Addition, Concatenation, Convolution, Graph, Node, Selection, Tensor, sources
+from controller.graph import (
+    Addition,
+    Concatenation,
+    Constant,
+    Convolution,
+    Gather,
+    Graph,
+    Node,
+    Normalization,
+    Pool,
+    Product,
+    Requantize,
+    Selection,
+    Softmax,
+    Tensor,
+    sources,
+)
 from controller.lanes import together
 from controller.layout import NOTHING, Block, Buffer, Lanes, View, full_blocks, positions
+from controller.needs import in_blocks, needs
+from controller.products import rounded
 from spec.isa import TensorClass
 
 if TYPE_CHECKING:
@@ -26,8 +44,9 @@ def on_windows(node: Convolution, config: Config) -> bool:
 class Stored:
     """The maps that operators write, in buffers of their own or next to each other as a concatenation has them.
 
-    A sum on the array lays its channels out as `controller.lanes` has them, an addition as its leader's lie, and
-    everything else as those lie that it reads.
+    A sum on the array lays its channels out as `controller.needs` and `controller.lanes` have them, an addition as its
+    leader's lie, and everything else as those lie that it reads. A map that is the second one of a product has a pitch
+    of whole tiles.
 
     Parameters
     ----------
@@ -48,7 +67,12 @@ class Stored:
         self.inside = homes(graph, self.features)
         convolutions = [node for node in graph.nodes if isinstance(node, Convolution)]
         self.uses = uses(graph, {node.result.name for node in convolutions if not on_windows(node, config)})
+        self.needs = needs(graph, self.features)
+        seconds = [node.second.name for node in graph.nodes if isinstance(node, Product)]
+        self.tiled = {self._home(root)[0] for name in seconds for root, _ in self.features[name]}
         self.lanes: dict[str, Lanes] = {}
+        #: The byte in lanes of a stored map that hold no channel, where it is known.
+        self.resting: dict[str, int] = {}
         #: Block and lane of each channel of a stored map, and where each buffer comes among all.
         self.positions: dict[str, list[tuple[int, int]]] = {}
         self.order: dict[str, int] = {}
@@ -56,6 +80,7 @@ class Stored:
         self.buffers: dict[str, Buffer] = {}
         for port in graph.inputs:
             self._keep(port.tensor.name, full_blocks(port.tensor.shape[1], config.rows))
+            self.resting[port.tensor.name] = port.tensor.zero
         for node in graph.nodes:
             self._lay(node)
 
@@ -68,10 +93,24 @@ class Stored:
                 home, _ = self._home(root)
                 parts = [name for name, (there, _) in self.inside.items() if there == home] or [root]
                 sizes = [len(self.lanes[name]) for name in parts]
-                buffer = self._buffer(home, batch * height * width * sum(sizes))
+                buffer = self._buffer(home, batch * height, width, sum(sizes))
                 blocks.append(Block(buffer, sum(sizes[: parts.index(root)]) + block, sum(sizes)))
             self.views[tensor.name] = View(batch, height, width, tuple(blocks), self._lanes(tensor))
         return self.views[tensor.name]
+
+    def apart(self, tensor: Tensor) -> bool:
+        """Whether each block holds channels from lane 0 on without a gap."""
+        return not any(NOTHING in some for some in self._lanes(tensor))
+
+    def counted(self, tensor: Tensor, *, alone: bool) -> bool:
+        """Whether channels lie in lanes as they are numbered; `alone`: and all other lanes hold the zero point."""
+        if self._lanes(tensor) != full_blocks(tensor.shape[1], self.config.rows):
+            return False
+        ragged = [(root, block, some) for root, block, some in self._gathered(tensor) if len(some) < self.config.rows]
+        return not alone or all(
+            self.resting.get(root) == tensor.zero and len(self.lanes[root][block]) == len(some)
+            for root, block, some in ragged
+        )
 
     def _lay(self, node: Node) -> None:
         """Lay the channels out of what a node stores."""
@@ -79,13 +118,47 @@ class Stored:
             for place, (source, form) in enumerate(zip(node.sources, node.requantizes, strict=True)):
                 if form is not None:
                     self._keep(part_name(node, place), self._lanes(source))
-        elif isinstance(node, Addition):
-            self._keep(node.result.name, self._lanes(self.leaders[node.result.name]))
-        elif isinstance(node, Convolution) and not on_windows(node, self.config):
-            readers = self.uses[node.result.name]
-            self._keep(node.result.name, together(readers, self.config.rows, self._passes, self._depth(node)))
+                    self._rest(part_name(node, place), form)
         elif not isinstance(node, Selection):
-            self._keep(node.result.name, self._lanes(sources(node)[0]))
+            self._keep(node.result.name, self._laid(node))
+        if isinstance(node, Constant):
+            self.resting[node.result.name] = node.result.zero
+        elif not isinstance(node, Addition | Concatenation | Selection | Pool | Gather):
+            self._rest(node.result.name, node.requantize)
+
+    def _laid(self, node: Node) -> Lanes:
+        """The lanes of what a node stores."""
+        full = full_blocks(node.result.shape[1], self.config.rows)
+        match node:
+            case Addition():
+                return self._lanes(self.leaders[node.result.name])
+            case Convolution() if not on_windows(node, self.config):
+                return self._summed(node)
+            case Product():
+                return full if node.turned else self._lanes(node.second)
+            case Softmax() | Normalization() if not self.apart(node.source):
+                return full
+            case Constant():
+                return full
+        return self._lanes(sources(node)[0])
+
+    def _summed(self, node: Convolution) -> Lanes:
+        """The lanes of a sum's result: groups that are needed so, then all others."""
+        groups, readers = self.needs.get(node.result.name, ()), self.uses[node.result.name]
+        grouped = {channel for group in groups for channel in group}
+        others = [channel for channel in range(len(readers)) if channel not in grouped]
+        lanes = [some for group in groups for some in in_blocks(group, self.config.rows)]
+        if others:
+            some = together(
+                [readers[channel] for channel in others], self.config.rows, self._passes, self._depth(node)
+            )
+            lanes += [tuple(others[place] for place in block) for block in some]
+        return tuple(lanes)
+
+    def _rest(self, name: str, form: Requantize) -> None:
+        """Note what lanes hold that have a scale and a bias of 0."""
+        byte = min(max(form.zero, form.low), form.high)
+        self.resting[name] = byte if form.table is None else int(form.table[byte % 256])
 
     def _passes(self, index: int) -> int:
         """Cycles that a node, or the host, takes for one block more of what it reads."""
@@ -134,7 +207,7 @@ class Stored:
             tuple(some.get(lane, NOTHING) for lane in range(max(some) + 1)) for _, _, some in self._gathered(tensor)
         )
 
-    def _buffer(self, home: str, words: int) -> Buffer:
+    def _buffer(self, home: str, height: int, width: int, blocks: int) -> Buffer:
         if home not in self.buffers:
             kind = TensorClass.ACTIVATION
             leaving = {root for port in self.graph.outputs for root, _ in self.features[port.tensor.name]}
@@ -142,7 +215,11 @@ class Stored:
                 kind = TensorClass.OUTPUT
             if any(port.tensor.name == home for port in self.graph.inputs):
                 kind = TensorClass.INPUT
-            self.buffers[home] = Buffer(home, kind, words)
+            if any(isinstance(node, Constant) and node.result.name == home for node in self.graph.nodes):
+                kind = TensorClass.CONSTANTS
+            pitch = rounded(width, self.config.rows) if home in self.tiled else width
+            gap = (pitch, width) if pitch > width else (0, 0)
+            self.buffers[home] = Buffer(home, kind, height * pitch * blocks, *gap)
         return self.buffers[home]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from controller.array_choice import tile_array
 from controller.choice import LARGEST_STRIDE, DoesNotFitError, Tiled
+from controller.gather_tiles import tile_gather
 from controller.window_choice import tile_window
 from spec.isa import Mode
 
@@ -35,6 +36,8 @@ def tile(operator: Operator, index: int, trials: Trials, constants: Buffer, base
     DoesNotFitError
         One sentence with the inequality and what would help.
     """
+    if operator.gathered:
+        return tile_gather(operator, index, trials, constants, base)
     operator = _folded(operator)
     if operator.mode is Mode.ARRAY:
         return tile_array(operator, index, trials, constants, base)
@@ -52,7 +55,7 @@ def tile(operator: Operator, index: int, trials: Trials, constants: Buffer, base
 def _folded(operator: Operator) -> Operator:
     """All images as one, where no window reaches from one row of outputs into another's inputs."""
     source, result = operator.source, operator.result
-    if source.batch == 1 or operator.which is not None:
+    if source.batch == 1 or operator.which is not None or (operator.other and operator.mode is Mode.ARRAY):
         return operator
     pointwise = operator.kernel == operator.strides == (1, 1) and operator.pads == (0, 0)
     pointwise = pointwise and (source.height, source.width) == (result.height, result.width)
@@ -65,6 +68,7 @@ def _folded(operator: Operator) -> Operator:
         source=source.folded(),
         result=result.folded(),
         strides=(source.height, 1) if whole else (1, 1),
+        other=operator.other.folded() if operator.other else None,
         residual=replace(operator.residual, view=operator.residual.view.folded()) if operator.residual else None,
     )
 

@@ -65,11 +65,15 @@ def shape(operator: Operator) -> Hashable:
     return (
         operator.kernel, operator.strides, operator.dilations, operator.pads, operator.groups,
         tuple(operator.mode_of(form) for form in range(len(operator.forms))),
+        operator.turned, operator.statistic,
+        tuple((operator.views.index(one.source), one.rows, one.columns, one.place) for one in operator.gathered),
         None if operator.which is None else operator.which.tobytes(),
         tuple(_extent(view, operator.buffers) for view in operator.views),
     )  # fmt: skip
 
 
 def _extent(view: View, buffers: Sequence[Buffer]) -> Hashable:
-    blocks = tuple((buffers.index(one.buffer), one.buffer.words, one.index, one.count) for one in view.blocks)
+    blocks = tuple(
+        (buffers.index(one.buffer), one.buffer.words, one.buffer.pitch, one.index, one.count) for one in view.blocks
+    )
     return view.batch, view.height, view.width, blocks, view.lanes

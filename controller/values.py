@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from controller.attributes import whole
 from controller.graph import Node, Shape, Tensor
 from controller.numerics import quantize
 
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.access.compose import Origins
-    from controller.source import Source, SourceNode
+    from controller.numerics import Floats, Integers
+    from controller.source import SourceNode
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,40 +36,100 @@ class QuantizedConstant:
             zero = zero.reshape([-1 if side == self.axis else 1 for side in range(self.values.ndim)])
         return self.values.astype(np.int64) - zero
 
+    def real(self) -> Floats:
+        """The float numbers that they stand for."""
+        around = [-1 if side == self.axis and self.scale.size > 1 else 1 for side in range(self.values.ndim)]
+        return self.centred().astype(np.float32) * self.scale.reshape(around)
+
 
 @dataclass(frozen=True)
 class Map:
-    """A feature map. `flat`: ONNX sees it as (batch, channels * height * width); `rank` is what ONNX sees."""
+    """A feature map, and how ONNX sees it.
+
+    Parameters
+    ----------
+    tensor
+        The map.
+    rank
+        How many dimensions ONNX sees: batch, channels, height and width, of which 3 lack the height, which is 1.
+    flat
+        ONNX sees (batch, channels * height * width).
+    quantized
+        It is integers to ONNX, not the floats that they stand for.
+    tokens
+        ONNX sees (batch, width, channels), or as a matrix (width, channels) of one image; the height is 1.
+    """
 
     tensor: Tensor
     rank: int
     flat: bool = False
     quantized: bool = True
+    tokens: bool = False
 
     @property
     def onnx_shape(self) -> tuple[int, ...]:
         """The shape that ONNX gives it."""
         batch, channels, height, width = self.tensor.shape
+        if self.tokens:
+            return (batch, width, channels)[3 - self.rank :]
         if self.flat or self.rank == 2:
             return batch, channels * height * width
-        return batch, channels, height, width
+        return (batch, channels, width) if self.rank == 3 else (batch, channels, height, width)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Matrices along the last two axes of a tensor, each a map of one row and one image: mostly one for each head.
+
+    Parameters
+    ----------
+    tensors
+        One for each index of the other axes, the last of which runs fastest.
+    leading
+        The sizes of those axes.
+    turned
+        A matrix's rows are channels and its columns pixels; else it is the other way round.
+    quantized
+        They are integers to ONNX.
+    """
+
+    tensors: tuple[Tensor, ...]
+    leading: tuple[int, ...]
+    turned: bool = False
+    quantized: bool = True
+
+    @property
+    def tensor(self) -> Tensor:
+        """The first, which is like all of them."""
+        return self.tensors[0]
+
+    @property
+    def onnx_shape(self) -> tuple[int, ...]:
+        """The shape that ONNX gives it."""
+        _, channels, _, width = self.tensor.shape
+        return (*self.leading, *((channels, width) if self.turned else (width, channels)))
 
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """What layout operators made of a feature map: where in the map each element comes from."""
+    """What layout operators made of feature maps of one quantization: where in them each element comes from."""
 
-    tensor: Tensor
+    tensors: tuple[Tensor, ...]
     origins: Origins
     quantized: bool
+
+    @property
+    def tensor(self) -> Tensor:
+        """One of them."""
+        return self.tensors[0]
 
 
 @dataclass(frozen=True, eq=False)
 class Unfinished:
     """An operator that waits for the QuantizeLinear that names its result's integers.
 
-    `build` makes its node for a result tensor. `low` and `high` are the real bounds of a Relu or Clip between
-    them; `clamps` says that `build` heeds them itself.
+    `build` makes its node for a result tensor; `before` are nodes that it needs. `low` and `high` are the real bounds
+    of a Relu or Clip between them; `clamps` says that `build` heeds them itself. `tokens`: see `Map`.
     """
 
     node: SourceNode
@@ -79,6 +139,45 @@ class Unfinished:
     low: float = -np.inf
     high: float = np.inf
     clamps: bool = False
+    tokens: bool = False
+    before: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """An operator on each matrix of a stack: see `Unfinished` and `Stack`."""
+
+    parts: tuple[Unfinished, ...]
+    leading: tuple[int, ...]
+    turned: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A float function of each integer of a map, or of each map of a stack, that waits for its QuantizeLinear.
+
+    Parameters
+    ----------
+    node
+        The operator that ends it.
+    source
+        What it is a function of.
+    real
+        Its results for all 256 integers, in ascending order.
+    kernel
+        The integers that onnxruntime's kernel makes if the QuantizeLinear follows at once; else they are quantized.
+    """
+
+    node: SourceNode
+    source: Map | Stack
+    real: Floats
+    kernel: Callable[[Quantization], Integers] | None = None
+
+    def entries(self, form: Quantization) -> Integers:
+        """The integers, as ONNX has them, in some quantization."""
+        if self.kernel is not None:
+            return self.kernel(form)
+        return quantize(self.real, form.scale, form.zero, form.low, form.high)
 
 
 @dataclass(frozen=True)
@@ -89,7 +188,23 @@ class Waiting:
     shape: tuple[int, ...]
 
 
-Value = QuantizedConstant | Map | Moved | Unfinished | Waiting
+@dataclass(frozen=True, eq=False)
+class Later:
+    """What layout operators make of a value that is not quantized yet: done when it is.
+
+    Parameters
+    ----------
+    value
+        The value before all of them.
+    moves
+        The operators in order, and which of its results each hands on.
+    """
+
+    value: Unfinished | Several | Function | Waiting
+    moves: tuple[tuple[SourceNode, int], ...]
+
+
+Value = QuantizedConstant | Map | Stack | Moved | Unfinished | Several | Function | Waiting | Later
 
 
 @dataclass(frozen=True)
@@ -119,106 +234,6 @@ def quantization_of(tensor: Tensor) -> Quantization:
 def stored(name: str, shape: Shape, form: Quantization) -> Tensor:
     """The tensor as the machine stores it."""
     return Tensor(name, shape, form.scale, form.zero - 128 * form.unsigned, form.unsigned)
-
-
-@dataclass
-class Names:
-    """The values of all names seen so far, over one source."""
-
-    source: Source
-    values: dict[str, Value] = field(default_factory=dict)
-
-    def map_of(self, node: SourceNode, index: int = 0, *, flat: bool = False) -> Map:
-        """The feature map that a node reads at an input.
-
-        Raises
-        ------
-        ModelError
-            If the input is a constant, is not quantized, or is flattened where that would move data.
-        """
-        name = node.inputs[index] if index < len(node.inputs) else ""
-        value = self.values.get(name)
-        if isinstance(value, Map) and not value.quantized:
-            if value.flat and not flat:
-                raise self.source.refuse(node, "must not read a flattened map: only Gemm and MatMul can")
-            return value
-        if isinstance(value, QuantizedConstant) or name in self.source.constants:
-            raise self.source.refuse(node, f"must have an activation, not a constant, as input {index}")
-        raise self.source.refuse(
-            node, f"must read a quantized tensor, not '{name}': there is no QuantizeLinear and DequantizeLinear before"
-        )
-
-    def number(self, node: SourceNode, index: int) -> NDArray[Any] | None:
-        """A constant input, or None where it is left out."""
-        if index >= len(node.inputs) or not node.inputs[index]:
-            return None
-        if node.inputs[index] not in self.source.constants:
-            raise self.source.refuse(node, f"must have a constant as input {index}")
-        return self.source.constants[node.inputs[index]]
-
-    def quantized_constant(self, node: SourceNode, index: int) -> QuantizedConstant | None:
-        """A constant behind a DequantizeLinear, or None where it is left out."""
-        if index >= len(node.inputs) or not node.inputs[index]:
-            return None
-        value = self.values.get(node.inputs[index])
-        if not isinstance(value, QuantizedConstant):
-            raise self.source.refuse(node, f"must have a quantized constant as input {index}")
-        return value
-
-    def quantization(self, node: SourceNode) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        """Scales and zero points of a QuantizeLinear or DequantizeLinear.
-
-        Raises
-        ------
-        ModelError
-            If they are not constant, not positive, or not of 8 (for constants: 32) bits.
-        """
-        scale = self.number(node, 1)
-        zero = self.number(node, 2)
-        if scale is None or scale.dtype != np.float32 or not np.all(np.isfinite(scale)) or not np.all(scale > 0):
-            raise self.source.refuse(node, "must have a positive float32 scale")
-        if zero is None:
-            zero = np.zeros(scale.shape, np.uint8)
-        if zero.dtype not in {np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.int32)}:
-            raise self.source.refuse(node, f"must have integers of 8 bits, not {zero.dtype}")
-        if zero.size != scale.size:
-            raise self.source.refuse(node, f"must have as many zero points as scales, not {zero.size} and {scale.size}")
-        return scale, zero
-
-    def axis(self, node: SourceNode, values: NDArray[Any], scale: NDArray[np.float32]) -> int:
-        """The axis of a constant along which its scales lie.
-
-        Raises
-        ------
-        ModelError
-            If they are neither one nor as many as the constant is long there.
-        """
-        axis = whole(self.source, node, "axis", 1) % max(values.ndim, 1)
-        if scale.size not in {1, values.shape[axis] if values.ndim else 1}:
-            raise self.source.refuse(
-                node, f"must have one scale, or one for each slice along axis {axis}, not {scale.size}"
-            )
-        return axis
-
-    def quantization_of_map(self, node: SourceNode) -> Quantization:
-        """The one scale and zero point of an activation's QuantizeLinear."""
-        scale, zero = self.quantization(node)
-        if scale.size != 1 or zero.size != 1 or zero.dtype == np.int32:
-            raise self.source.refuse(node, "must have one scale and one 8-bit zero point for the whole activation")
-        return Quantization(float(scale.reshape(-1)[0]), int(zero.reshape(-1)[0]), zero.dtype == np.uint8)
-
-    def fold(self, node: SourceNode, real: NDArray[Any]) -> QuantizedConstant:
-        """A float constant quantized by a QuantizeLinear, as quantize_static leaves weights on request."""
-        scale, zero = self.quantization(node)
-        if real.dtype.kind != "f":
-            raise self.source.refuse(node, f"must read float numbers, not {real.dtype}")
-        axis = self.axis(node, real, scale)
-        around = [-1 if side == axis and scale.size > 1 else 1 for side in range(real.ndim)]
-        low, high = (0, 255) if zero.dtype == np.uint8 else (-128, 127)
-        steps = real.astype(np.float32) / scale.reshape(around)
-        centre = zero.astype(np.int64).reshape(around)
-        whole = np.clip(np.rint(steps), np.float32(low) - centre, np.float32(high) - centre).astype(np.int64) + centre
-        return QuantizedConstant(whole, scale.reshape(-1), zero.astype(np.int64).reshape(-1), axis)
 
 
 def clamped(form: Quantization, low: float, high: float) -> tuple[int, int]:

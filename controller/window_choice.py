@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING
 
 from controller.choice import (
@@ -19,6 +20,7 @@ from controller.choice import (
 from controller.commands import count_pages
 from controller.cost import Effort, step_cycles
 from controller.geometry import sizes
+from controller.statistic_tiles import StatisticTiler
 from controller.window_tiles import WindowTiler
 from spec.isa import Role
 from spec.timing import region
@@ -41,7 +43,11 @@ def tile_window(operator: Operator, index: int, trials: Trials, constants: Buffe
             f"and its dilation {operator.dilations} at most {LARGEST_DILATION}"
         )
     config = trials.config
-    tiler = WindowTiler(operator, index, config, constants, base)
+    tiler: WindowTiler | StatisticTiler
+    if operator.statistic is None:
+        tiler = WindowTiler(operator, index, config, constants, base)
+    else:
+        tiler = StatisticTiler(operator, index, config, constants, base)
     result = operator.result
     widest = 1 if operator.strides[1] > LARGEST_STRIDE else min(result.width, WIDEST)
     highest = 1 if operator.strides[0] > LARGEST_STRIDE else min(result.height, WIDEST)
@@ -71,12 +77,14 @@ def tile_window(operator: Operator, index: int, trials: Trials, constants: Buffe
     )  # fmt: skip
 
 
-def _at_height(tiler: WindowTiler, width: int, height: int) -> list[Command]:
+def _at_height(tiler: WindowTiler | StatisticTiler, width: int, height: int) -> list[Command]:
     return tiler.commands((height, width))
 
 
-def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> float | None:
+def _window_cost(tiler: WindowTiler | StatisticTiler, step: tuple[int, int], config: Config) -> float | None:
     operator, words = tiler.operator, config.page_words
+    if prod(step) > tiler.most_pixels:
+        return None
     tiles = tiler.tiles(step)
     few = edges(tiles)
     share = len(tiles) / len(few)
@@ -91,10 +99,10 @@ def _window_cost(tiler: WindowTiler, step: tuple[int, int], config: Config) -> f
         return None
     effort.post *= share
     pages = sum(buffer.pages(words) for buffer in operator.source.buffers)
-    pages += operator.result.buffer.pages(words) if operator.residual else 0
+    pages += operator.result.buffer.pages(words) if operator.residual or operator.other else 0
     effort.read = (pages + 1 + (tiler.weights.pages(words) if tiler.weights else 0)) * config.page_beats
     effort.write = operator.result.buffer.pages(words) * config.page_beats
-    effort.steps = step_cycles(config, len(tiles) * tiler.outputs, named * share)
+    effort.steps = step_cycles(config, len(tiles) * tiler.outputs * tiler.rounds, named * share * tiler.rounds)
     first = tiler.operands(tiles[0], 0)
     read = [one for role, one in first.items() if role is not Role.OUTPUT]
     effort.before = count_pages(read, words) * config.page_beats

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from controller.choice import WIDEST
 from controller.commands import Command, Range, input_range, output_range
 from controller.constants import Constants
 from controller.cost import post_cycles
@@ -27,6 +28,8 @@ class WindowTiler:
         self.constants, self.base = constants, base
         self.outputs = len(operator.result.lanes)
         self.taps = operator.kernel[0] * operator.kernel[1]
+        #: Commands of a tile of a block, one after the other, and the most pixels of a tile.
+        self.rounds, self.most_pixels = 1, WIDEST * WIDEST
 
     @cached_property
     def small(self) -> bool:
@@ -71,7 +74,8 @@ class WindowTiler:
         elif size is not None and self.lines(tile):
             slots, cycles = size[0] * size[1], self._slot_cycles()
         return post_cycles(
-            slots, slot_cycles=cycles, addends=tile.pixels * (turn + (operator.residual is not None)),
+            slots, slot_cycles=cycles,
+            addends=tile.pixels * (turn + (operator.residual is not None or operator.other is not None)),
             tap_words=words.get(operator.mode_of(tile.form), 0),
             table_words=lookup_words(self.config) if operator.looks_up else 0,
         )  # fmt: skip
@@ -80,7 +84,7 @@ class WindowTiler:
         """Rows and columns of inputs that the line buffer would take for a tile, if it can."""
         kernel, strides = self.operator.kernel, self.operator.strides
         rows, columns = region(tile.height, kernel[0], strides[0]), region(tile.width, kernel[1], strides[1])
-        holds = self.small and self.operator.mode_of(tile.form) is not Mode.AVERAGE
+        holds = self.small and self.operator.mode_of(tile.form) in {Mode.DEPTHWISE, Mode.SUM, Mode.MAX}
         holds = holds and rows <= LINE_ROWS and 2 <= columns <= self.config.line_columns
         return (rows, columns) if holds else None
 
@@ -96,8 +100,9 @@ class WindowTiler:
         if self.weights is not None:
             found[Role.WEIGHTS] = Range(self.weights, block * self.taps, self.taps)
         found |= Constants(operator, self.config.rows).operands(self.constants, self.base, tile.form, block)
-        if operator.residual is not None:
-            found[Role.RESIDUAL] = output_range(operator.residual.view, tile.image, tile.rows, tile.columns, block)
+        second = operator.residual.view if operator.residual else operator.other
+        if second is not None:
+            found[Role.RESIDUAL] = output_range(second, tile.image, tile.rows, tile.columns, block)
         found[Role.OUTPUT] = output_range(operator.result, tile.image, tile.rows, tile.columns, block)
         return found
 
@@ -108,10 +113,10 @@ class WindowTiler:
         (left, right), x = horizontal.reach(tile.columns)
         return Command(
             self.index, operator.mode_of(tile.form), True, True, tile.height, tile.width, y, x,
-            kernel_fields(vertical, horizontal, tile, 1, operator.pad),
+            kernel_fields(vertical, horizontal, tile, 1, operator),
             {
                 "height": high - low, "width": right - left, "row_stride": operator.source.row_stride(block),
-                "block_stride": operator.source.width,
+                "block_stride": operator.source.pitch(block),
             },
             scale_fields(operator), clamp_fields(operator, operator.forms[tile.form]),
             self.operands(tile, block), self.lines(tile),

@@ -12,6 +12,7 @@ import numpy as np
 from controller.files import write_whole
 from controller.inputs import LABELS
 from controller.network.digits import INPUT, load_images, write_digits
+from controller.network.drawn import LANGUAGE, write_language
 from controller.network.large import LARGE, write_large
 from controller.refusal import ModelError
 
@@ -42,9 +43,19 @@ def _large(name: str, folder: Path) -> list[Path]:
     return [write_large(name, folder / f"{name}.onnx")]
 
 
+def _language(name: str, folder: Path) -> list[Path]:
+    return [write_language(name, folder / f"{name}.onnx")]
+
+
+def _lstm(folder: Path) -> list[Path]:
+    return [write_language("lstm", folder / "lstm.onnx"), write_language("lstm", folder / "lstm_step.onnx", steps=1)]
+
+
 ZOO = {
     "digits": Network("a small residual CNN for 8 x 8 handwritten digits, trained here; with 450 test images", _digits),
     **{name: Network(description, partial(_large, name)) for name, (description, _) in LARGE.items()},
+    **{name: Network(description, partial(_language, name)) for name, (description, _) in LANGUAGE.items()},
+    "lstm": Network(LANGUAGE["lstm"][0], _lstm),
 }
 
 

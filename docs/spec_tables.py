@@ -107,7 +107,14 @@ def _latencies() -> str:
     machines = config.CONFIGS.values()
     return table(
         ["formula", *(f"`{c.name}`" for c in machines)],
-        ([f"`{f.__name__}`", *(f(c) for c in machines)] for f in (timing.sums_latency, timing.weights_load)),
+        (
+            [f"`{name}`", *(f(c) for c in machines)]
+            for name, f in (
+                ("sums_latency", timing.sums_latency),
+                ("weights_load", timing.weights_load),
+                ("weights_load, turned", partial(timing.weights_load, turned=True)),
+            )
+        ),
     )
 
 

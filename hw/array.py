@@ -39,12 +39,12 @@ class Array(wiring.Component):
     -------
     load : In(1)
         Row 0 of the next tile is at ``weights``; the other rows follow.
-    weights : In(Commands.word)
-        A row of a tile: the weights of one input lane for all columns.
+    weights : In(Commands.factors)
+        A row of a tile: the weights of one input lane for all columns, less their zero.
     swap : In(1)
         The words that follow meet the tile that was loaded last.
-    activations : In(Commands.word)
-        A lane for each row.
+    activations : In(Commands.factors)
+        A lane for each row, less its zero.
     sums : Out(ArrayLayout(signed(sum_bits(rows)), cols))
         For each column the sum over lanes of activation times weight.
     """
@@ -55,9 +55,9 @@ class Array(wiring.Component):
         k = Commands(config)
         super().__init__({
             "load": In(1),
-            "weights": In(k.word),
+            "weights": In(k.factors),
             "swap": In(1),
-            "activations": In(k.word),
+            "activations": In(k.factors),
             "sums": Out(data.ArrayLayout(signed(self.width), config.cols)),
         })
 

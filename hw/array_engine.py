@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -83,7 +83,7 @@ class ArrayEngine(wiring.Component):
 
         # A pass is waiting for its tile, or it is under way; final if its tile was the last.
         waiting, going, final = Signal(), Signal(), Signal()
-        half, overwrite = Signal(), Signal()
+        half, overwrite, zero = Signal(), Signal(), Signal(signed(8))
         begin, issue, ending = Signal(), Signal(), Signal()
         m.d.comb += [
             self.ready.eq(~waiting & ~going),
@@ -100,6 +100,7 @@ class ArrayEngine(wiring.Component):
             m.d.sync += [waiting.eq(~self.finish), going.eq(0), overwrite.eq(0)]
         with m.If(self.start):
             m.d.sync += [waiting.eq(1), half.eq(self.payload.half), overwrite.eq(self.payload.first)]
+            m.d.sync += zero.eq(self.payload.window.zero)
 
         m.d.comb += [
             stream.window.eq(self.payload.window),
@@ -109,11 +110,11 @@ class ArrayEngine(wiring.Component):
             self.read.address.eq(stream.address),
         ]
 
-        # Padding and its value wait for the words beside them: the next command may bring another value before.
-        pads = Signal(READ_STAGES * 9)
-        m.d.sync += pads.eq(Cat(stream.padded, stream.pad, pads))
-        padded, pad = pads[-9], pads[-8:].as_signed()
-        m.d.comb += [array.activations[r].eq(Mux(padded, pad, self.read.data[r])) for r in range(c.rows)]
+        # Padding, its value and the zero wait for the words beside them: the next command may bring others before.
+        beside = Signal(READ_STAGES * 17)
+        m.d.sync += beside.eq(Cat(stream.padded, stream.pad, zero, beside))
+        padded, pad, less = beside[-17], beside[-16:-8].as_signed(), beside[-8:].as_signed()
+        m.d.comb += [array.activations[r].eq(Mux(padded, pad, self.read.data[r]) - less) for r in range(c.rows)]
         m.d.comb += [array.load.eq(self.tile.load), array.weights.eq(self.tile.weights)]
 
         # Each pixel's marks travel beside it: bit i of a line is what was issued i + 1 cycles ago. The array swaps a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Array, Module, Mux, Signal
+from amaranth import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -10,9 +10,9 @@ from amaranth.utils import exact_log2
 from hw.commands import Commands
 from hw.layout import layout
 from hw.slots import binding, slot_request
-from spec.isa import COMPUTE, KERNEL, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, OPERAND, Mode, Role
+from spec.isa import COMPUTE, KERNEL, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, OPERAND, Mode, Role, Statistic
 
-__all__ = ["Check"]
+__all__ = ["Check", "weighs"]
 
 ROLES = len(Role)
 
@@ -80,10 +80,9 @@ class Check(wiring.Component):
         ranges = {role: self.operands[role] for role in Role}
 
         # Which operands there are.
-        weighted = (compute.mode == Mode.ARRAY) | (compute.mode == Mode.DEPTHWISE) | (compute.mode == Mode.AVERAGE)
         m.d.comb += [
             self.roles[Role.INPUT].eq(1),
-            self.roles[Role.WEIGHTS].eq(weighted),
+            self.roles[Role.WEIGHTS].eq(weighs(compute)),
             self.roles[Role.CONSTANTS].eq(compute.last),
             self.roles[Role.RESIDUAL].eq(compute.last & compute.residual),
             self.roles[Role.OUTPUT].eq(compute.last),
@@ -130,11 +129,23 @@ class Check(wiring.Component):
         weights, constants = ranges[Role.WEIGHTS], ranges[Role.CONSTANTS]
         array, depthwise = compute.mode == Mode.ARRAY, compute.mode == Mode.DEPTHWISE
         average = compute.mode == Mode.AVERAGE
-        tiled = (weights.run[: exact_log2(c.rows)] == 0) & (weights.count == 1)
+        tiled = weights.run[: exact_log2(c.rows)] == 0
         tapped = (weights.run == self.taps) & (self.taps <= c.window_taps) & (weights.count == 1)
         k = Commands(c)
         bordered = (weights.run[: exact_log2(k.border_words)] == 0) & (weights.run <= k.average_words)
         bordered &= weights.count == 1
+        # What looks at pixels one by one. Its weights are exponentials of two bytes each, or a line of sixteen bytes.
+        measure, normalize = compute.mode == Mode.MEASURE, compute.mode == Mode.NORMALIZE
+        pixelwise = (compute.mode == Mode.MULTIPLY) | measure | normalize
+        statistical = Signal()
+        with m.Switch(compute.statistic):
+            with m.Case(Statistic.LARGEST):
+                m.d.comb += statistical.eq(measure & ~compute.closing)
+            with m.Case(Statistic.EXPONENTIALS):
+                m.d.comb += statistical.eq((weights.run == 512 // c.rows) & (weights.count == 1))
+            with m.Case(Statistic.MOMENTS):
+                numbered = (weights.run == max(1, 16 // c.rows)) & (weights.count == 1)
+                m.d.comb += statistical.eq((measure & ~compute.closing) | numbered)
         # A bias and a scale of four bytes each for every column; a byte for every value of a byte.
         biases, entries = 8 * c.cols // c.rows, 256 // c.rows
         table = ranges[Role.TABLE]
@@ -144,10 +155,13 @@ class Check(wiring.Component):
             self.taps.any(),
             kernel.blocks.any(),
             *(~self.roles[r] | (ranges[r].run.any() & ranges[r].count.any()) for r in Role),
-            Mux(array, (self.pixels <= c.half_rows) & tiled, compute.last & (kernel.blocks == 1)),
+            Mux(array, (self.pixels <= c.half_rows) & tiled, (compute.last ^ measure) & (kernel.blocks == 1)),
             ~depthwise | tapped,
             ~average | bordered,
-            ~compute.lines | (lined & ~array & ~average),
+            ~compute.lines | (lined & ~array & ~average & ~pixelwise),
+            ~pixelwise | ((kernel.kernel_h == 1) & (kernel.kernel_w == 1)),
+            (compute.mode != Mode.MULTIPLY) | compute.residual,
+            ~(measure | normalize) | ((self.pixels <= c.half_rows) & statistical),
             ~compute.last | ((constants.run == biases) & (constants.count == 1)),
             ~self.roles[Role.TABLE] | ((table.run == entries) & (table.count == 1)),
         ]
@@ -158,6 +172,13 @@ class Check(wiring.Component):
         m.d.comb += [good[i].eq(rule) for i, rule in enumerate(rules)]
         m.d.sync += self.bad.eq(~good.all())
         return m
+
+
+def weighs(compute):
+    """Whether a COMPUTE has weights: of those that measure moments only the last one needs channels and epsilon."""
+    weighted = Cat(compute.mode == mode for mode in (Mode.ARRAY, Mode.DEPTHWISE, Mode.AVERAGE, Mode.NORMALIZE)).any()
+    exponentials, moments = (compute.statistic == kind for kind in (Statistic.EXPONENTIALS, Statistic.MOMENTS))
+    return weighted | ((compute.mode == Mode.MEASURE) & (exponentials | (moments & compute.closing)))
 
 
 def _line_kernel(kernel, side):

@@ -9,6 +9,7 @@ from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
 from hw.layout import layout
+from hw.pe import FACTOR
 from spec.isa import BOUNDS, CLAMP, KERNEL, LINE, LINE_ROWS, SCALE, Queue
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Commands:
         Bits of a virtual word address: virtual page, then word in the page. Engines add modulo this.
     word
         A scratchpad word: ``rows`` int8 lanes, lane 0 lowest.
+    factors
+        A word less a zero: what the array multiplies.
     read, place, weights, array, post, take, write
         Payload of each queue.
     """
@@ -40,6 +43,7 @@ class Commands:
         self.frame_bits = ceil_log2(c.frames)
         self.address_width = self.page_bits + self.word_bits
         self.word = data.ArrayLayout(signed(8), c.rows)
+        self.factors = data.ArrayLayout(FACTOR, c.rows)
         self.sums = data.ArrayLayout(signed(32), c.cols)
         address = unsigned(self.address_width)
         self.frame = unsigned(self.frame_bits)
@@ -68,7 +72,12 @@ class Commands:
         self.average_words = LINE * self.border_words
         self.read = data.StructLayout({"address": unsigned(32)})
         self.place = data.StructLayout({"frame": self.frame})
-        self.weights = data.StructLayout({"base": address, "tiles": unsigned(20), "serial": unsigned(1)})
+        self.weights = data.StructLayout({
+            "range": self.run,
+            "zero": signed(8),
+            "turned": unsigned(1),
+            "serial": unsigned(1),
+        })
         self.array = data.StructLayout({
             "window": self.window,
             "half": unsigned(1),
@@ -77,6 +86,9 @@ class Commands:
         })
         self.post = data.StructLayout({
             "mode": unsigned(3),
+            "first": unsigned(1),
+            "closing": unsigned(1),
+            "statistic": unsigned(2),
             "half": unsigned(1),
             "residual": unsigned(1),
             "lines": unsigned(1),

@@ -10,7 +10,7 @@ from hw.commands import Commands
 from hw.linebuffer import LineBuffer
 from spec.isa import LINE_KERNEL, Mode
 
-__all__ = ["Depthwise"]
+__all__ = ["Depthwise", "reduced"]
 
 
 class Depthwise(wiring.Component):
@@ -125,7 +125,7 @@ class Depthwise(wiring.Component):
                 with m.If(moves[0]):
                     m.d.sync += term.eq(Mux(counts, Mux(weighted, weight * lane, lane), Mux(largest, -128, 0)))
                 terms.append(term)
-            tree = _reduced(terms, largest)
+            tree = reduced(terms, largest)
             part_sum = Signal(tree.shape(), name=f"part_sum_{index}")
             with m.If(moves[1]):
                 m.d.sync += part_sum.eq(tree)
@@ -172,7 +172,7 @@ def _joined(left, right, largest):
     return Mux(largest, Mux(left > right, left, right), left + right)
 
 
-def _reduced(values, largest):
+def reduced(values, largest):
     """The largest of all, or their sum, as a tree."""
     while len(values) > 1:
         pairs = [_joined(*pair, largest) for pair in zip(values[::2], values[1::2], strict=False)]

@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from hw.check import weighs
 from hw.commands import COUNT_BITS, COUNTS, Commands
 from hw.hazards import READERS, USER, hazard_request
 from hw.layout import layout
@@ -223,27 +224,28 @@ class Dispatch(wiring.Component):
                 window.x.eq(compute.x),
             ]
         m.d.comb += [
-            weights.base.eq(base[Role.WEIGHTS]),
-            weights.tiles.eq(self.operands[Role.WEIGHTS].run >> exact_log2(c.rows)),
+            weights.zero.eq(self.kernel.other_zero),
+            weights.turned.eq(compute.turned),
             weights.serial.eq(shared),
             sums.half.eq(half),
             sums.first.eq(compute.first),
             sums.serial.eq(shared),
-            post.mode.eq(compute.mode),
+            *(post[name].eq(compute[name]) for name in ("mode", "first", "closing", "statistic")),
             post.half.eq(half),
-            post.residual.eq(compute.residual),
+            post.residual.eq(compute.last & compute.residual),
             post.lines.eq(compute.lines),
             post.region.eq(self.region),
             post.constants.eq(base[Role.CONSTANTS]),
-            post.lookup.eq(compute.table),
+            post.lookup.eq(compute.last & compute.table),
             post.table.eq(base[Role.TABLE]),
             post.weights.eq(base[Role.WEIGHTS]),
             *(post.scale[f.name].eq(self.scale[f.name]) for f in SCALE.fields if f.name != "opcode"),
             *(post.clamp[f.name].eq(self.clamp[f.name]) for f in CLAMP.fields if f.name != "opcode"),
         ]
-        with m.If((compute.mode == Mode.DEPTHWISE) | (compute.mode == Mode.AVERAGE)):
+        with m.If(weighs(compute) & ~array):
             m.d.comb += post.taps.eq(self.operands[Role.WEIGHTS].run)
-        for run, role in ((post.addend, Role.RESIDUAL), (post.output, Role.OUTPUT)):
+        ranges = ((weights.range, Role.WEIGHTS), (post.addend, Role.RESIDUAL), (post.output, Role.OUTPUT))
+        for run, role in ranges:
             m.d.comb += run.base.eq(base[role])
             m.d.comb += [run[name].eq(self.operands[role][name]) for name in ("run", "stride", "count")]
         return m

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth import Module, Mux, Signal, unsigned
-from amaranth.lib import memory, wiring
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -28,6 +28,8 @@ class Lookup(wiring.Component):
     ----------
     config : Config
         The machine.
+    entry_bytes : int
+        1; or 2, for entries of 16 bits without a sign, lower byte first, which are always ``used``.
 
     Members
     -------
@@ -44,9 +46,10 @@ class Lookup(wiring.Component):
 
     latency = 1
 
-    def __init__(self, *, config):
-        self.config = config
+    def __init__(self, *, config, entry_bytes=1):
+        self.config, self.entry_bytes = config, entry_bytes
         word = Commands(config).word
+        wide = data.ArrayLayout(unsigned(8 * entry_bytes), config.rows)
         super().__init__({
             "start": In(1),
             "load": In(1),
@@ -54,13 +57,13 @@ class Lookup(wiring.Component):
             "used": In(1),
             "enable": In(1),
             "bytes": In(word),
-            "replaced": Out(word),
+            "replaced": Out(word if entry_bytes == 1 else wide),
         })
 
     def elaborate(self, platform):
         m = Module()
-        rows = self.config.rows
-        depth, lanes = 256 // rows, exact_log2(rows)
+        rows, size = self.config.rows, 8 * self.entry_bytes
+        depth, lanes = 256 * self.entry_bytes // rows, exact_log2(rows // self.entry_bytes)
 
         place = Signal(range(depth))
         with m.If(self.start):
@@ -76,6 +79,6 @@ class Lookup(wiring.Component):
             m.d.comb += [read.en.eq(self.enable & self.used), read.addr.eq(byte[lanes:])]
             with m.If(self.enable):
                 m.d.sync += held.eq(byte)
-            entry = read.data.word_select(held[:lanes], 8)
+            entry = read.data.word_select(held[:lanes], size) if lanes else read.data
             m.d.comb += self.replaced[index].eq(Mux(self.used, entry, held))
         return m

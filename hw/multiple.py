@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth import Mux
+from amaranth import Cat, Mux
 
 __all__ = ["multiple"]
 
 
 def multiple(number, factor, width):
     """The low bits of ``number`` times ``factor``, as a tree of additions; a sign bit weighs negatively."""
+    if number.shape().signed:
+        number = Cat(number, number[-1].replicate(width - len(number)))
     terms = [Mux(bit, number << shift, 0)[:width] for shift, bit in enumerate(factor)]
     if factor.shape().signed:
         terms[-1] = (-terms[-1])[:width]

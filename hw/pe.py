@@ -6,12 +6,16 @@ from amaranth import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Elements", "sum_bits"]
+__all__ = ["FACTOR", "Elements", "sum_bits"]
+
+#: What is multiplied: an int8 lane less an int8 zero.
+_LARGEST = 127 + 128
+FACTOR = signed(_LARGEST.bit_length() + 1)
 
 
 def sum_bits(rows):
-    """Bits of a sum of ``rows`` int8 products, the largest of which is 2^14."""
-    return 16 + (rows - 1).bit_length()
+    """Bits of a sum of ``rows`` products of two factors, and its sign."""
+    return (rows * _LARGEST**2).bit_length() + 1
 
 
 class Elements(wiring.Component):
@@ -38,11 +42,11 @@ class Elements(wiring.Component):
     -------
     load : In(1)
         ``weights`` go into the shadow registers.
-    weights : In(ArrayLayout(signed(8)))
+    weights : In(ArrayLayout(FACTOR))
         A weight for each element.
     swap : In(1)
         The shadow registers are copied into the active ones; activations of the next cycle meet the new weights.
-    activations : In(ArrayLayout(signed(8)))
+    activations : In(ArrayLayout(FACTOR))
         An activation for each element.
     above, sums : In, Out(signed(width)) each
         Sums from the elements above, and, a cycle later, those that include the elements' own products.
@@ -50,12 +54,12 @@ class Elements(wiring.Component):
 
     def __init__(self, *, rows, width):
         self.rows, self.width = rows, width
-        bytes_of_all = data.ArrayLayout(signed(8), len(rows))
+        factors = data.ArrayLayout(FACTOR, len(rows))
         super().__init__({
             "load": In(1),
-            "weights": In(bytes_of_all),
+            "weights": In(factors),
             "swap": In(1),
-            "activations": In(bytes_of_all),
+            "activations": In(factors),
             "above": In(signed(width)).array(len(rows)),
             "sums": Out(signed(width)).array(len(rows)),
         })

@@ -11,10 +11,14 @@ from hw.accumulator import DrainPort
 from hw.average import Average
 from hw.commands import Commands
 from hw.depthwise import Depthwise
+from hw.factor import Factor
 from hw.float32 import FLOAT
 from hw.lookup import Lookup
+from hw.multiply import Multiply
+from hw.normalize import Normalize
 from hw.ports import ReadPort, WritePort
 from hw.requantize import Requantize
+from hw.statistics import Statistics
 from hw.walker import Walker
 from hw.windows import Windows
 from spec.isa import Mode
@@ -34,7 +38,9 @@ class Postprocess(wiring.Component):
 
     Timing is that of ``post`` in docs/machine.md. A row in mode ARRAY begins when its addend is read; its sums are read
     from the accumulator later, just in time to meet the way of a window's totals, so that nothing has to wait. Averages
-    are later than totals: their rows begin as many cycles after their windows' last ones.
+    are later than totals: their rows begin as many cycles after their windows' last ones. A normalized word's total is
+    there in time, because its slot is so long; a product's too, for its addend is its last cycle. Nothing is drained or
+    written of what is measured.
 
     ::
 
@@ -85,12 +91,26 @@ class Postprocess(wiring.Component):
         m.submodules.outputs = outputs = Walker(config=c)
         m.submodules.depthwise = depthwise = Depthwise(config=c)
         m.submodules.average = average = Average(config=c)
-        command, averaging = Signal(k.post), Signal()
-        m.d.comb += averaging.eq(command.mode == Mode.AVERAGE)
+        m.submodules.multiply = multiply = Multiply(config=c)
+        m.submodules.statistics = statistics = Statistics(config=c)
+        m.submodules.normalize = normalize = Normalize(config=c)
+        command, averaging, multiplying, measuring, normalizing = Signal(k.post), *(Signal() for _ in range(4))
+        m.d.comb += [
+            averaging.eq(command.mode == Mode.AVERAGE),
+            multiplying.eq(command.mode == Mode.MULTIPLY),
+            measuring.eq(command.mode == Mode.MEASURE),
+            normalizing.eq(command.mode == Mode.NORMALIZE),
+        ]
         with m.If(self.start):
             m.d.sync += command.eq(self.payload)
         m.d.comb += [getattr(windows, name).eq(self.payload[name]) for name in ("window", "lines", "region")]
-        m.d.comb += windows.lanes.eq(self.payload.mode == Mode.AVERAGE)
+        with m.Switch(self.payload.mode):
+            with m.Case(Mode.AVERAGE):
+                m.d.comb += windows.slot.eq(c.rows - 1)
+            with m.Case(Mode.MEASURE):
+                m.d.comb += windows.slot.eq(Mux(self.payload.closing, Factor.interval - 1, 0))
+            with m.Case(Mode.NORMALIZE):
+                m.d.comb += windows.slot.eq(Normalize.slot - 1)
         m.d.comb += addends.range.eq(self.payload.addend)
         m.d.comb += [rows.range.eq(self.payload.output), outputs.range.eq(self.payload.output)]
         m.submodules.lookup = lookup = Lookup(config=c)
@@ -106,6 +126,17 @@ class Postprocess(wiring.Component):
             depthwise.pad.eq(windows.pad),
             average.start.eq(self.start),
             average.pad.eq(windows.pad),
+            multiply.pad.eq(windows.pad),
+            *(getattr(multiply, name).eq(command.window[name]) for name in ("zero", "other_zero")),
+            statistics.start.eq(self.start),
+            statistics.measuring.eq(measuring),
+            statistics.pad.eq(windows.pad),
+            statistics.lanes.eq(command.window.lanes),
+            *(getattr(statistics, name).eq(command[name]) for name in ("first", "closing", "statistic")),
+            normalize.start.eq(statistics.ready),
+            normalize.mantissa.eq(statistics.factor.mantissa),
+            normalize.shift.eq(statistics.factor.shift),
+            normalize.numbers.eq(statistics.numbers),
         ]
 
         # Issue: what is asked for in this cycle, and what it will be when it is here.
@@ -120,7 +151,7 @@ class Postprocess(wiring.Component):
             """Tap weights come next, if there are any."""
             m.d.sync += [pointer.eq(command.weights), left.eq(command.taps)]
             m.next = "TURN"
-            with m.If(((command.mode == Mode.DEPTHWISE) | averaging) & command.taps.any()):
+            with m.If(((command.mode == Mode.DEPTHWISE) | averaging | normalizing) & command.taps.any()):
                 m.next = "WEIGHTS"
 
         with m.FSM() as fsm:
@@ -129,6 +160,11 @@ class Postprocess(wiring.Component):
                 m.d.sync += [pointer.eq(self.payload.constants), left.eq(CONSTANTS_WORDS)]
                 with m.If(self.start):
                     m.next = "CONSTANTS"
+                    with m.If(self.payload.mode == Mode.MEASURE):
+                        m.d.sync += [pointer.eq(self.payload.weights), left.eq(self.payload.taps)]
+                        m.next = "TURN"
+                        with m.If(self.payload.taps.any()):
+                            m.next = "WEIGHTS"
             with m.State("CONSTANTS"):
                 m.d.comb += biases.eq(1)
                 m.d.sync += [pointer.eq(pointer + 1), left.eq(left - 1)]
@@ -179,10 +215,11 @@ class Postprocess(wiring.Component):
         ]
 
         # Arrival: the word is there, and goes where it was asked for.
-        issued = Cat(biases, entries, weights, tap, tap & windows.last, windows.padded, windows.part)
+        issued = Cat(biases, entries, weights, tap, addend, tap & windows.last, windows.padded, windows.part)
         arriving = Signal(len(issued) * READ_STAGES)
         m.d.sync += arriving.eq(Cat(arriving[len(issued) :], issued))
-        biases_here, entries_here, weights_here, tap_here, last_here, padded_here, *part_here = arriving[: len(issued)]
+        biases_here, entries_here, weights_here, tap_here, addend_here, *of_tap = arriving[: len(issued)]
+        last_here, padded_here, *part_here = of_tap
         constants = Signal(64 * c.cols)
         word = self.read.data.as_value()
         with m.If(biases_here):
@@ -202,10 +239,18 @@ class Postprocess(wiring.Component):
             average.part.eq(Cat(part_here)),
             average.padded.eq(padded_here),
             average.word.eq(self.read.data),
+            multiply.tap.eq(tap_here),
+            multiply.other.eq(addend_here & multiplying),
+            multiply.padded.eq(padded_here),
+            multiply.word.eq(self.read.data),
+            statistics.load.eq(weights_here & (measuring | normalizing)),
+            statistics.tap.eq(tap_here & (measuring | normalizing) & ~Cat(part_here).any()),
+            statistics.padded.eq(padded_here),
+            statistics.word.eq(self.read.data),
         ]
 
         # Rows: bit i of the flow is a row whose last address was i + 1 cycles ago. Sums and totals come together.
-        m.d.sync += flow.eq(Cat(row, flow))
+        m.d.sync += flow.eq(Cat(row & ~measuring, flow))
         meeting = READ_STAGES + Depthwise.latency - 1
         summing = command.mode == Mode.ARRAY
         m.d.comb += [self.drain.valid.eq(flow[meeting - 1] & summing), self.drain.half.eq(command.half)]
@@ -218,6 +263,11 @@ class Postprocess(wiring.Component):
             m.d.sync += waiting.eq(Cat(waiting[len(word) :], word))
 
         totals = [Mux(averaging, *pair) for pair in zip(average.averages, depthwise.totals, strict=True)]
+        late = Signal(k.sums, reset_less=True)
+        with m.If(flow[meeting - 1] & (multiplying | normalizing)):
+            for index in range(c.cols):
+                m.d.sync += late[index].eq(Mux(multiplying, multiply.products[index], normalize.totals[index]))
+        totals = [Mux(multiplying | normalizing, *pair) for pair in zip(late, totals, strict=True)]
         for index in range(c.cols):
             m.submodules[f"lane_{index}"] = lane = Requantize(config=c)
             m.d.comb += [
@@ -226,7 +276,7 @@ class Postprocess(wiring.Component):
                 lane.enable.eq(flow[meeting : meeting + Requantize.latency]),
                 lane.bias.eq(constants[64 * index : 64 * index + 32]),
                 lane.scale.eq(FLOAT(constants[64 * index + 32 : 64 * index + 64])),
-                lane.residual.eq(command.residual),
+                lane.residual.eq(command.residual & ~multiplying),
                 lane.factors.eq(command.scale),
                 lane.clamp.eq(command.clamp),
                 lookup.bytes[index].eq(lane.activation),
@@ -240,7 +290,8 @@ class Postprocess(wiring.Component):
             self.write.address.eq(outputs.address),
             outputs.step.eq(self.write.valid),
         ]
-        m.d.sync += self.finish.eq(fsm.ongoing("DRAIN") & flow[-1] & ~flow[:-1].any())
+        ending = Mux(measuring, statistics.finish, flow[-1] & ~flow[:-1].any())
+        m.d.sync += self.finish.eq(fsm.ongoing("DRAIN") & ending)
 
         with m.If(~ResetSignal()):
             m.d.sync += Assert(~self.start | self.ready, "a command must start only when the engine is ready")

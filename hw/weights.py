@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.commands import Commands
 from hw.ports import READ_STAGES, ReadPort
+from hw.turn import Turn
+from hw.walker import Walker
 
 __all__ = ["TilePort", "WeightLoader"]
 
@@ -24,8 +26,8 @@ class TilePort(wiring.Signature):
         With ``ready``: it is its command's last tile.
     load : Out(1)
         Row 0 of a tile is at ``weights``; row r follows r cycles later.
-    weights : Out(Commands.word)
-        A row of a tile.
+    weights : Out(Commands.factors)
+        A row of a tile, less the command's zero.
     swap : In(1)
         A pass starts in this cycle and takes the tile that is ready: this is the cycle of its first pixel's address.
     finish : In(1)
@@ -37,19 +39,20 @@ class TilePort(wiring.Signature):
             "ready": Out(1),
             "last": Out(1),
             "load": Out(1),
-            "weights": Out(Commands(config).word),
+            "weights": Out(Commands(config).factors),
             "swap": In(1),
             "finish": In(1),
         })
 
 
 class WeightLoader(wiring.Component):
-    r"""Runs one command of the weights queue at a time: ``tiles`` tiles of ``rows`` words, one after another in memory.
+    r"""Runs one command of the weights queue at a time: tiles of ``rows`` words, one after another in strided runs.
 
     A tile is read when the shadow registers are free, one word a cycle: from ``spec.timing.WEIGHTS_ISSUE`` cycles after
     the start or the swap that freed them. In serial mode, where weights and inputs share a bank, a tile other than the
     first also waits for the end of the pass of the tile before (``WEIGHTS_TURN``). ``WEIGHTS_LATENCY`` cycles after the
     last row's address a pass may start: its first pixel is as long under way as the weights are, so it follows them.
+    A turned tile goes through a square of lanes, in word by word and out column by column: ``rows`` cycles more.
 
     ::
 
@@ -74,7 +77,7 @@ class WeightLoader(wiring.Component):
     ready : Out(1)
         No command runs.
     finish : Out(1)
-        The last row of the command's last tile is asked for.
+        The last row of the command's last tile is asked for; if it is turned, its last column comes.
     read : Out(ReadPort)
         The scratchpad.
     tile : Out(TilePort)
@@ -96,32 +99,47 @@ class WeightLoader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        running, serial = Signal(), Signal()
+        m.submodules.walker = walker = Walker(config=self.config)
+        m.submodules.turn = turn = Turn(config=self.config)
+
+        running, serial, turned, zero = Signal(), Signal(), Signal(), Signal(signed(8))
         # Full: the shadow registers hold a tile that no pass has taken. Held: its pass has not ended.
         full, held = Signal(), Signal()
+        # Turning: a tile's words are asked for, its columns come. Ended: its words were the command's last.
+        turning, ended = Signal(), Signal()
         row = Signal(ceil_log2(self.config.rows))
-        tiles = Signal.like(self.payload.tiles)
-        issue, final, loaded = Signal(), Signal(), Signal()
+        issue, asked, final, loaded = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             self.ready.eq(~running),
-            issue.eq(running & ~full & ~held),
-            loaded.eq(issue & row.all()),
-            final.eq(tiles == 1),
+            issue.eq(running & ~full & ~held & ~turning),
+            asked.eq(issue & row.all()),
+            loaded.eq(Mux(turned, turning & row.all(), asked)),
+            final.eq(Mux(turning, ended, walker.done)),
             self.finish.eq(loaded & final),
             self.read.valid.eq(issue),
             self.tile.ready.eq(full),
         ]
 
-        # Words follow each other in memory, whichever tile they belong to.
+        # Words follow each other in their runs, whichever tile they belong to.
+        m.d.comb += [
+            walker.range.eq(self.payload.range),
+            walker.load.eq(self.start),
+            walker.step.eq(issue),
+            self.read.address.eq(walker.address),
+        ]
         with m.If(self.start):
             m.d.sync += [
                 running.eq(1),
-                self.read.address.eq(self.payload.base),
-                tiles.eq(self.payload.tiles),
                 serial.eq(self.payload.serial),
+                turned.eq(self.payload.turned),
+                zero.eq(self.payload.zero),
             ]
-        with m.If(issue):
-            m.d.sync += [self.read.address.eq(self.read.address + 1), row.eq(row + 1)]
+        with m.If(issue | turning):
+            m.d.sync += row.eq(row + 1)
+        with m.If(asked):
+            m.d.sync += [turning.eq(turned), ended.eq(walker.done)]
+        with m.If(loaded):
+            m.d.sync += turning.eq(0)
 
         # A pass that ends while the tile before it still waits is an earlier one, and frees nothing.
         with m.If(self.tile.swap):
@@ -129,13 +147,24 @@ class WeightLoader(wiring.Component):
         with m.If(self.tile.finish & (~full | self.tile.swap)):
             m.d.sync += held.eq(0)
         with m.If(loaded):
-            m.d.sync += [full.eq(1), held.eq(serial & ~final), tiles.eq(tiles - 1), self.tile.last.eq(final)]
+            m.d.sync += [full.eq(1), held.eq(serial & ~final), self.tile.last.eq(final)]
         with m.If(self.finish):
             m.d.sync += running.eq(0)
 
-        # The first row is announced when its word is here; the others follow without a gap.
-        first = Signal(READ_STAGES)
-        m.d.sync += first.eq(Cat(issue & (row == 0), first))
-        m.d.comb += [self.tile.load.eq(first[-1]), self.tile.weights.eq(self.read.data)]
+        # The first row is announced when its word is here; the others follow without a gap. What becomes of a word is
+        # told beside it: the next command may begin before.
+        first, take, give = (Signal(READ_STAGES, name=name) for name in ("first", "take", "give"))
+        zeros = Signal(READ_STAGES * len(zero))
+        m.d.sync += [
+            first.eq(Cat(Mux(turned, turning, issue) & (row == 0), first)),
+            take.eq(Cat(issue & turned, take)),
+            give.eq(Cat(turning, give)),
+            zeros.eq(Cat(zero, zeros)),
+        ]
+        m.d.comb += [turn.take.eq(take[-1]), turn.word.eq(self.read.data), turn.give.eq(give[-1])]
+        m.d.comb += self.tile.load.eq(first[-1])
+        less = zeros[-len(zero) :].as_signed()
+        for weight, column, word in zip(self.tile.weights, turn.column, self.read.data, strict=True):
+            m.d.comb += weight.eq(Mux(turn.give, column, word) - less)
 
         return m

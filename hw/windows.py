@@ -12,13 +12,16 @@ from spec.isa import LINE_KERNEL, LINE_STRIDE
 
 __all__ = ["Windows"]
 
+#: Cycles of the longest slot: one for each lane of the widest word.
+LONGEST = 32
+
 
 class Windows(wiring.Component):
     r"""Walks windows tap after tap, or their region word after word, padding included.
 
     ``load`` in cycle t takes the command; its first cycle stands at the outputs from t + 1 on, and each cycle with
     ``step`` brings the next one. With ``lines`` a word's slot has a cycle for each group of kernel columns that the
-    multipliers of a lane take at once, and a tap with ``lanes`` one for each lane: the word is read in the first.
+    multipliers of a lane take at once; without, a tap has as many as it is told. The word is read in the first.
 
     ::
 
@@ -38,8 +41,8 @@ class Windows(wiring.Component):
     -------
     window, lines, region : In
         Those of Commands.post, in the cycle of ``load``.
-    lanes : In(1)
-        A tap is taken lane after lane, in the cycle of ``load``.
+    slot : In
+        The last cycle of a tap's slot, counted from 0, in the cycle of ``load``.
     load, step : In(1)
         Begin; go on. ``load`` wins.
     reads : Out(1)
@@ -47,7 +50,7 @@ class Windows(wiring.Component):
     address, padded, pad : Out
         As of Stream.
     part : Out
-        Cycle of the slot; 0 without ``lines`` and ``lanes``.
+        Cycle of the slot.
     last : Out(1)
         The last cycle of a slot; without ``lines`` that of the last tap of a window.
     ends : Out(1)
@@ -63,14 +66,14 @@ class Windows(wiring.Component):
             "window": In(k.window),
             "lines": In(1),
             "region": In(k.region),
-            "lanes": In(1),
+            "slot": In(range(LONGEST)),
             "load": In(1),
             "step": In(1),
             "reads": Out(1),
             "address": Out(k.address_width),
             "padded": Out(1),
             "pad": Out(k.window["pad"].shape),
-            "part": Out(range(max(LINE_KERNEL, config.rows))),
+            "part": Out(range(LONGEST)),
             "last": Out(1),
             "ends": Out(1),
             "done": Out(1),
@@ -87,21 +90,20 @@ class Windows(wiring.Component):
             ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
             m.d.comb += [stream.window[name].eq(1) for name in ones]
             m.d.comb += [stream.window.out_height.eq(self.region.height), stream.window.out_width.eq(self.region.width)]
-        lines, lanes = Signal(), Signal()
+        lines, longest = Signal(), Signal.like(self.part)
         kept = {name: Signal.like(new[name], name=name) for name in ("kernel_h", "kernel_w")}
         strides = {side: Signal(range(LINE_STRIDE), name=f"stride_{side}") for side in "hw"}
         columns = Signal.like(self.region.width)
         with m.If(self.load):
-            m.d.sync += [lines.eq(self.lines), lanes.eq(self.lanes), columns.eq(self.region.width)]
+            m.d.sync += [lines.eq(self.lines), columns.eq(self.region.width)]
             m.d.sync += [signal.eq(new[name]) for name, signal in kept.items()]
             m.d.sync += [signal.eq(new[f"stride_{side}"] - 1) for side, signal in strides.items()]
 
-        # The cycles of a slot: one, or one a kernel column, or one a lane.
-        final = Signal(init=1)
-        if self.config.depthwise_taps == LINE_KERNEL:
-            m.d.comb += final.eq(~lines | (self.part + 1 == kept["kernel_w"]))
-        with m.If(lanes):
-            m.d.comb += final.eq(self.part == self.config.rows - 1)
+        # The cycles of a slot in the line buffer: one, or one a kernel column.
+        final, columnwise = Signal(), self.config.depthwise_taps == LINE_KERNEL
+        with m.If(self.load):
+            m.d.sync += longest.eq(Mux(self.lines, new.kernel_w - 1 if columnwise else 0, self.slot))
+        m.d.comb += final.eq(self.part == longest)
         slot = self.step & final
         with m.If(self.load):
             m.d.sync += self.part.eq(0)

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 __all__ = ["array_sums"]
 
 
-def array_sums(words: NDArray[np.int8], weights: NDArray[np.int8]) -> NDArray[np.int32]:
+def array_sums(words: NDArray[np.int16], weights: NDArray[np.int16]) -> NDArray[np.int32]:
     """What the passes of a command add to the accumulator, modulo 2^32.
 
     Parameters
     ----------
     words
-        Activations of shape (passes, pixels, rows).
+        Activations less their zero, of shape (passes, pixels, rows).
     weights
-        A tile for each pass, of shape (passes, rows, cols).
+        A tile for each pass, less its zero, of shape (passes, rows, cols).
 
     Returns
     -------
@@ -31,12 +31,12 @@ def array_sums(words: NDArray[np.int8], weights: NDArray[np.int8]) -> NDArray[np
     --------
     Two passes of one pixel, two rows and two columns:
 
-    >>> words = np.array([[[1, 2]], [[3, -128]]], np.int8)
-    >>> weights = np.array([[[1, 0], [10, 1]], [[0, 1], [0, -128]]], np.int8)
+    >>> words = np.array([[[1, 2]], [[3, -255]]], np.int16)
+    >>> weights = np.array([[[1, 0], [10, 1]], [[0, 1], [0, -255]]], np.int16)
     >>> array_sums(words, weights).tolist()
-    [[21, 16389]]
+    [[21, 65030]]
     """
-    # Sums of fewer than 2^39 products are exact in a double, whose product of matrices is a fast one; the accumulator
+    # Sums of fewer than 2^37 products are exact in a double, whose product of matrices is a fast one; the accumulator
     # keeps the low 32 bits.
     passes, pixels, rows = words.shape
     inputs = words.transpose(1, 0, 2).reshape(pixels, passes * rows).astype(np.float64)

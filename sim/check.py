@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spec.isa import LINE, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role
-from spec.timing import CONSTANTS_WORDS, border_words, lookup_words, region
+from spec.isa import LINE, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role, Statistic
+from spec.timing import CONSTANTS_WORDS, border_words, exponential_words, lookup_words, moments_words, region
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,7 +20,7 @@ __all__ = ["is_sound", "line_region", "operand_roles"]
 def operand_roles(compute: Fields) -> list[Role]:
     """The operands that a COMPUTE has, in the order in which they are made resident."""
     roles = [Role.INPUT]
-    if compute["mode"] in (Mode.ARRAY, Mode.DEPTHWISE, Mode.AVERAGE):
+    if compute["mode"] in (Mode.ARRAY, Mode.DEPTHWISE, Mode.AVERAGE, Mode.NORMALIZE) or _weighs(compute):
         roles.append(Role.WEIGHTS)
     if compute["last"]:
         roles.append(Role.CONSTANTS)
@@ -30,6 +30,14 @@ def operand_roles(compute: Fields) -> list[Role]:
         if compute["table"]:
             roles.append(Role.TABLE)
     return roles
+
+
+def _weighs(compute: Fields) -> bool:
+    """Whether a MEASURE has weights: of moments only the last one needs channels and epsilon."""
+    if compute["mode"] != Mode.MEASURE:
+        return False
+    moments = compute["statistic"] == Statistic.MOMENTS
+    return compute["statistic"] == Statistic.EXPONENTIALS or (moments and bool(compute["closing"]))
 
 
 def line_region(compute: Fields, kernel: Fields) -> tuple[int, int]:
@@ -59,16 +67,18 @@ def is_sound(
     good = compute["mode"] in set(Mode) and pixels > 0 and taps > 0 and kernel["blocks"] > 0
     good &= all(operands[role]["run"] > 0 and operands[role]["count"] > 0 for role in roles)
     if compute["mode"] == Mode.ARRAY:
-        good &= pixels <= config.half_rows and weights["run"] % config.rows == 0 and weights["count"] == 1
+        good &= pixels <= config.half_rows and weights["run"] % config.rows == 0
     else:
-        good &= bool(compute["last"]) and kernel["blocks"] == 1
+        good &= bool(compute["last"]) == (compute["mode"] != Mode.MEASURE) and kernel["blocks"] == 1
     if compute["mode"] == Mode.DEPTHWISE:
         good &= weights["run"] == taps <= config.window_taps and weights["count"] == 1
     if compute["mode"] == Mode.AVERAGE:
         good &= weights["run"] % border_words(config) == 0 and weights["run"] <= LINE * border_words(config)
         good &= weights["count"] == 1
+    if compute["mode"] in (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE):
+        good &= kernel["kernel_h"] == kernel["kernel_w"] == 1 and _fits_pixels(config, compute, weights)
     if compute["lines"]:
-        good &= compute["mode"] not in (Mode.ARRAY, Mode.AVERAGE) and _fits_lines(config, compute, kernel)
+        good &= compute["mode"] in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX) and _fits_lines(config, compute, kernel)
     if compute["last"]:
         good &= constants["run"] == CONSTANTS_WORDS and constants["count"] == 1
     if Role.TABLE in roles:
@@ -76,6 +86,20 @@ def is_sound(
     for role in {Role.RESIDUAL, Role.OUTPUT} & set(roles):
         good &= operands[role]["run"] == compute["width"] and operands[role]["count"] == compute["height"]
     return good
+
+
+def _fits_pixels(config: Config, compute: Fields, weights: Fields) -> bool:
+    """Whether a COMPUTE that takes pixels one by one has all that it needs, and a place for each of its statistics."""
+    if compute["mode"] == Mode.MULTIPLY:
+        return bool(compute["residual"])
+    if compute["statistic"] not in set(Statistic) or compute["height"] * compute["width"] > config.half_rows:
+        return False
+    if compute["statistic"] == Statistic.LARGEST:
+        return compute["mode"] == Mode.MEASURE and not compute["closing"]
+    table = compute["statistic"] == Statistic.EXPONENTIALS
+    words = exponential_words(config) if table else moments_words(config)
+    weighs = compute["mode"] == Mode.NORMALIZE or _weighs(compute)
+    return not weighs or (weights["run"] == words and weights["count"] == 1)
 
 
 def _fits_lines(config: Config, compute: Fields, kernel: Fields) -> bool:

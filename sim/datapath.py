@@ -12,11 +12,15 @@ from sim.depthwise import reduce_windows
 from sim.errors import MachineError
 from sim.linebuffer import line_windows
 from sim.lookup import replace
+from sim.multiply import multiply
+from sim.normalize import normalize
 from sim.requantize import add_residual, requantize
 from sim.scratchpad import Scratchpad
+from sim.statistics import blank, measure, numbers
 from sim.stream import window_addresses
+from sim.weights import tile_addresses, tiles
 from spec.errors import Error
-from spec.isa import SCALE, Mode, Queue
+from spec.isa import SCALE, Mode, Queue, Statistic
 from spec.timing import CONSTANTS_WORDS
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ Window = tuple[int, int]
 
 
 class State:
-    """What stays in the machine from one run to the next: bytes of the scratchpad and sums, both zero at first.
+    """What stays in the machine from one run to the next: bytes of the scratchpad, sums, statistics; zero at first.
 
     Attributes
     ----------
@@ -39,11 +43,14 @@ class State:
         See Scratchpad.
     sums
         int32, halves x half_rows x cols.
+    places
+        What is known of the channels of each pixel: half_rows of sim.statistics.PLACE.
     """
 
     def __init__(self, config: Config) -> None:
         self.scratchpad = Scratchpad(config)
         self.sums: NDArray[np.int32] = np.zeros((2, config.half_rows, config.cols), dtype=np.int32)
+        self.places = blank(config)
 
 
 class Datapath:
@@ -68,12 +75,13 @@ class Datapath:
         write_window: Window, compute_outputs: bool,
     ) -> None:  # fmt: skip
         self._config, self._scratchpad, self._sums = config, state.scratchpad, state.sums
+        self._known = state.places
         self._dram, self._base, self._compute = dram, base, compute_outputs
         self._read_window, self._write_window = read_window, write_window
         self._address_width = (config.virtual_pages * config.page_words).bit_length() - 1
-        #: Page between READ and PLACE, between TAKE and WRITE; first word of the tiles between WEIGHTS and ARRAY.
+        #: Page between READ and PLACE, between TAKE and WRITE; tiles between WEIGHTS and ARRAY.
         self._filled = self._taken = np.zeros((0, config.rows), dtype=np.int8)
-        self._tiles = 0
+        self._tiles = np.zeros((0, config.rows, config.cols), dtype=np.int16)
         self._engines: dict[Queue, Callable[[Mapping[str, int]], None]] = {
             Queue.READ: self._read,
             Queue.PLACE: self._place,
@@ -123,7 +131,8 @@ class Datapath:
         self._page(work["address"])[:] = self._taken.reshape(-1).view(np.uint8)
 
     def _weights(self, work: Mapping[str, int]) -> None:
-        self._tiles = work["base"]
+        words = self._scratchpad.read(tile_addresses(work))
+        self._tiles = tiles(words, zero=work["other_zero"], turned=bool(work["turned"]))
 
     def _words(self, work: Mapping[str, int], *, taps_innermost: bool, passes: int) -> NDArray[np.int8]:
         """The window's words, padding in place: passes x pixels x rows, or pixels x taps x rows.
@@ -143,10 +152,8 @@ class Datapath:
         return words
 
     def _array(self, work: Mapping[str, int]) -> None:
-        rows, tiles = self._config.rows, work["tiles"]
-        words = self._words(work, taps_innermost=False, passes=tiles)
-        weights = self._scratchpad.run(self._tiles, tiles * rows)
-        sums = array_sums(words, weights.reshape(tiles, rows, -1))
+        words = self._words(work, taps_innermost=False, passes=work["tiles"])
+        sums = array_sums(np.subtract(words, work["zero"], dtype=np.int16), self._tiles)
         half = self._sums[work["half"], : work["pixels"]]
         if work["first"]:
             half[:] = sums
@@ -154,22 +161,16 @@ class Datapath:
             half += sums
 
     def _post(self, work: Mapping[str, int]) -> None:
-        mode, pixels = Mode(work["mode"]), work["rows"]
+        if work["mode"] == Mode.MEASURE:
+            self._measure(work)
+            return
         table = self._scratchpad.run(work["constants"], CONSTANTS_WORDS).reshape(-1).view("<i4").reshape(-1, 2)
-        if mode is Mode.ARRAY:
-            totals = self._sums[work["half"], :pixels]
-        else:
-            words = self._line_words(work) if work["lines"] else self._words(work, taps_innermost=True, passes=0)
-            weights = self._scratchpad.run(work["weights"], work["tap_words"])
-            if mode is Mode.AVERAGE:
-                totals = average_windows(words, work["pad"], weights.reshape(-1).view("<i4"))
-            else:
-                totals = reduce_windows(words, mode, weights if mode is Mode.DEPTHWISE else None)
+        totals = self._totals(work)
         out = requantize(
             totals, table[:, 0], np.ascontiguousarray(table[:, 1]).view("<f4"),
             zero=work["zero_a"], low=work["low_a"], high=work["high_a"],
         )  # fmt: skip
-        if work["residual"]:
+        if work["residual"] and work["mode"] != Mode.MULTIPLY:
             first, second, fixed = np.array([work[f.name] for f in SCALE.fields[1:]], "<u4").view("<f4")
             out = add_residual(
                 out, self._scratchpad.read(self._places(work, "addend")),
@@ -180,6 +181,32 @@ class Datapath:
         if work["table_words"]:
             out = replace(out, self._scratchpad.run(work["table"], work["table_words"]))
         self._scratchpad.write(self._places(work, "output"), out)
+
+    def _totals(self, work: Mapping[str, int]) -> NDArray[np.int32]:
+        """What a POST command requantizes: rows x lanes."""
+        mode, pixels = Mode(work["mode"]), work["rows"]
+        if mode is Mode.ARRAY:
+            return self._sums[work["half"], :pixels]
+        words = self._line_words(work) if work["lines"] else self._words(work, taps_innermost=True, passes=0)
+        weights = self._scratchpad.run(work["weights"], work["tap_words"])
+        if mode is Mode.MULTIPLY:
+            others = self._scratchpad.read(self._places(work, "addend"))
+            return multiply(words[:, 0], others, zero=work["zero"], other_zero=work["other_zero"])
+        if mode is Mode.NORMALIZE:
+            known = self._known[:pixels]
+            of_lanes = numbers(known, words[:, 0], Statistic(work["statistic"]), weights)
+            return normalize(of_lanes, known["mantissa"], known["shift"])
+        if mode is Mode.AVERAGE:
+            return average_windows(words, work["pad"], weights.reshape(-1).view("<i4"))
+        return reduce_windows(words, mode, weights if mode is Mode.DEPTHWISE else None)
+
+    def _measure(self, work: Mapping[str, int]) -> None:
+        words = self._words(work, taps_innermost=True, passes=0)[:, 0]
+        measure(
+            self._known[: work["rows"]], words, Statistic(work["statistic"]),
+            self._scratchpad.run(work["weights"], work["tap_words"]), first=bool(work["first"]),
+            closing=bool(work["closing"]), lanes=work["lanes"],
+        )  # fmt: skip
 
     def _line_words(self, work: Mapping[str, int]) -> NDArray[np.int8]:
         """The window's words by way of the line buffer: pixels x taps x rows."""

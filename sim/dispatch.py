@@ -58,13 +58,19 @@ class Dispatch:
         if fields["mode"] == Mode.ARRAY:
             if fields["first"]:
                 self._half ^= 1
-            tiles = operands[Role.WEIGHTS]["run"] // self.config.rows
-            common = {"tiles": tiles, "pixels": fields["height"] * fields["width"]}
-            commands[Queue.WEIGHTS] = self._command(Queue.WEIGHTS, {**common, "base": base[Role.WEIGHTS]})
+            weights = operands[Role.WEIGHTS]
+            common = {
+                "tiles": weights["run"] // self.config.rows * weights["count"],
+                "pixels": fields["height"] * fields["width"], "turned": fields["turned"],
+            }  # fmt: skip
+            commands[Queue.WEIGHTS] = self._command(Queue.WEIGHTS, {
+                **common, "base": base[Role.WEIGHTS], **{k: weights[k] for k in ("run", "stride", "count")},
+                "other_zero": registers[Opcode.KERNEL]["other_zero"],
+            })  # fmt: skip
             array = self._command(Queue.ARRAY, {**common, **window, "half": self._half, "first": fields["first"]})
             array.half = self._drained[self._half] if fields["first"] else 0
             commands[Queue.ARRAY] = array
-        if fields["last"]:
+        if fields["last"] or fields["mode"] == Mode.MEASURE:
             post = self._command(Queue.POST, {**window, **self._post(fields, roles, base)})
             if fields["mode"] == Mode.ARRAY:
                 post.data[Queue.SUMS] = array.index + 1
@@ -95,23 +101,24 @@ class Dispatch:
     def _post(self, fields: Fields, roles: list[Role], base: dict[Role, int]) -> Fields:
         """What a POST command does, but for its window."""
         operands, registers = self.decode.operands, self.decode.registers
-        output = operands[Role.OUTPUT]
         return {
-            "mode": fields["mode"],
+            **{name: fields[name] for name in ("mode", "first", "statistic", "closing")},
             "half": self._half,
-            "residual": fields["residual"],
-            "constants": base[Role.CONSTANTS],
+            "residual": int(Role.RESIDUAL in roles),
+            "constants": base.get(Role.CONSTANTS, 0),
+            "constants_words": timing.CONSTANTS_WORDS if Role.CONSTANTS in roles else 0,
             "weights": base.get(Role.WEIGHTS, 0),
             "table": base.get(Role.TABLE, 0),
             "table_words": timing.lookup_words(self.config) if Role.TABLE in roles else 0,
             "tap_words": operands[Role.WEIGHTS]["run"] if Role.WEIGHTS in roles and fields["mode"] != Mode.ARRAY else 0,
             "lines": fields["lines"],
             **self._slots(fields),
-            "rows": output["run"] * output["count"],
+            "latency": self._latency(fields),
+            "rows": fields["height"] * fields["width"],
             "addend": base.get(Role.RESIDUAL, 0),
             "addend_stride": operands[Role.RESIDUAL]["stride"],
-            "output": base[Role.OUTPUT],
-            "output_stride": output["stride"],
+            "output": base.get(Role.OUTPUT, 0),
+            "output_stride": operands[Role.OUTPUT]["stride"],
             **_plain(registers[Opcode.SCALE]),
             **_plain(registers[Opcode.CLAMP]),
         }
@@ -123,6 +130,10 @@ class Dispatch:
             return {"slots": pixels, "slot_cycles": 1, "addends": 0}
         addends = pixels * fields["residual"]
         taps = pixels * kernel["kernel_h"] * kernel["kernel_w"]
+        if fields["mode"] == Mode.MEASURE:
+            return {"slots": pixels, "slot_cycles": timing.CLOSING_SLOT if fields["closing"] else 1, "addends": 0}
+        if fields["mode"] == Mode.NORMALIZE:
+            return {"slots": pixels, "slot_cycles": timing.NORMALIZE_SLOT, "addends": addends}
         if fields["mode"] == Mode.AVERAGE:
             turns = pixels * timing.AVERAGE_TURN
             return {"slots": taps, "slot_cycles": self.config.rows, "addends": addends + turns}
@@ -133,6 +144,13 @@ class Dispatch:
             "slots": height * width, "slot_cycles": timing.slot_cycles(self.config, kernel["kernel_w"]),
             "addends": addends, "region_height": height, "region_width": width,
         }  # fmt: skip
+
+    @staticmethod
+    def _latency(fields: Fields) -> int:
+        """From a POST command's last slot to its finish."""
+        if fields["mode"] != Mode.MEASURE:
+            return timing.POST_LATENCY
+        return timing.CLOSING_LATENCY if fields["closing"] else timing.MEASURE_LATENCY
 
 
 def _plain(register: Fields) -> Fields:

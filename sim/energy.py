@@ -8,7 +8,8 @@ from math import exp, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spec.timing import lookup_words
+from spec.isa import CHANNEL_BITS, FACTOR_BITS, NUMBER_BITS
+from spec.timing import exponential_words, lookup_words
 
 if TYPE_CHECKING:
     from sim.events import Events
@@ -20,6 +21,8 @@ TABLE = Path(__file__).with_suffix(".toml")
 _EVENTS = ("int8_multiply", "int8_add", "int32_add", "float32_multiply", "float32_add", "dram_byte")
 _COUNT_BITS = 32
 _INSTRUCTION_BITS = 128
+#: What is known of a pixel: the largest lane, the sum of lanes, that of their exponentials or squares, the factor.
+_PLACE_BITS = 8 + NUMBER_BITS + 32 + FACTOR_BITS + 5
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,9 @@ def load_table(path: Path = TABLE) -> Table:
 def energy(config: Config, events: Events, table: Table) -> dict[str, float]:
     """Picojoules of each part of the machine.
 
+    A lane's exponential costs a difference, a look at its table and a sum; a moment a product and two sums; its product
+    with a factor a sum for every two bits. A factor is sums bit by bit, for a sum of squares and its root, and a
+    division.
     The scratchpad's memories are its banks, the accumulator's its halves; each lane of post-processing has a copy of
     the table. A front end's cycle is charged a look at the controller's directory and a change of it, whatever it did;
     an instruction one write and one read of the fetch buffer. Wires, clocks, leakage, and registers outside memories
@@ -101,6 +107,14 @@ def energy(config: Config, events: Events, table: Table) -> dict[str, float]:
         + events.window_maxima * one["int8_add"]
         + events.window_averages * (one["float32_multiply"] + one["float32_add"])
         + events.line_words * (memories.read(config.line_columns, word) + memories.write(config.line_columns, word)),
+        "statistics": events.lane_products * one["int8_multiply"]
+        + events.exponentials * (one["int8_add"] + one["int32_add"] + memories.read(exponential_words(config), word))
+        + events.exponential_words * config.rows * memories.write(exponential_words(config), word)
+        + events.moments * (one["int8_multiply"] + 2 * one["int32_add"])
+        + events.normalized * FACTOR_BITS // 2 * one["int32_add"]
+        + events.factors * (CHANNEL_BITS + 3 * FACTOR_BITS) * one["int32_add"]
+        + events.place_reads * memories.read(config.half_rows, _PLACE_BITS)
+        + events.place_writes * memories.write(config.half_rows, _PLACE_BITS),
         "post": events.requantized * (one["int32_add"] + one["float32_multiply"])
         + events.added * 2 * (one["float32_multiply"] + one["float32_add"])
         + events.looked_up * memories.read(lookup_words(config), word)

@@ -64,9 +64,9 @@ class Engines:
         self._burst_bytes = config.burst_beats * config.bus_bytes
         self._place = timing.PLACE_LATENCY + config.page_words - 1
         self._take = timing.TAKE_LATENCY + config.page_words - 1
-        self._load = timing.WEIGHTS_ISSUE + timing.weights_load(config)
+        self._loads = [timing.WEIGHTS_ISSUE + timing.weights_load(config, turned=turned) for turned in (False, True)]
         self._sums = timing.sums_latency(config)
-        self._array_times: dict[tuple[int, int, int], timing.ArrayTime] = {}
+        self._array_times: dict[tuple[int, int, int, int], timing.ArrayTime] = {}
         #: First cycle in which a pass may start with tile 0 of each WEIGHTS; last swap of each ARRAY.
         self._tile_ready: list[int] = []
         self._swaps: list[int] = []
@@ -167,9 +167,10 @@ class Engines:
             if n > len(self._swaps):
                 return False
             freed = self._swaps[n - 1] if n else 0
-            ready = max(line.starts[n], freed) + self._load
+            work = line.commands[n].work
+            ready = max(line.starts[n], freed) + self._loads[work["turned"]]
             self._tile_ready.append(ready)
-            if line.commands[n].work["tiles"] == 1:
+            if work["tiles"] == 1:
                 self._finish_weights(ready - 1)
             return True
         # The engine is ready again when its last command has finished.
@@ -188,10 +189,12 @@ class Engines:
         if start is None:
             return False
         work = line.commands[n].work
-        key = work["tiles"], work["pixels"], work["serial"]
+        key = work["tiles"], work["pixels"], work["serial"], work["turned"]
         time = self._array_times.get(key)
         if time is None:
-            time = timing.array_time(self._config, passes=key[0], pixels=key[1], serial=bool(key[2]))
+            time = timing.array_time(
+                self._config, passes=key[0], pixels=key[1], serial=bool(key[2]), turned=bool(key[3])
+            )
             self._array_times[key] = time
         finish = start + time.finish
         self._swaps.append(start + time.last_swap)
@@ -209,6 +212,7 @@ class Engines:
         work = command.work
         cycles = timing.post_time(
             table_words=work["table_words"], tap_words=work["tap_words"], slots=work["slots"],
-            slot_cycles=work["slot_cycles"], addends=work["addends"],
+            slot_cycles=work["slot_cycles"], addends=work["addends"], constants_words=work["constants_words"],
+            latency=work["latency"],
         )  # fmt: skip
         return self._fixed(Queue.POST, cycles)

@@ -8,8 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sim.steps import Push, Spend, Take
-from spec.isa import LINE_KERNEL, Mode, Queue
-from spec.timing import CONSTANTS_WORDS
+from spec.isa import LINE_KERNEL, Mode, Queue, Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +28,11 @@ class Events:
     window_products, window_sums, window_maxima, window_averages
         Lanes that the window engine multiplied and added, added, compared, scaled and added in float32; padding too.
         Through the line buffer every word brings a window, those that no output needs too.
+    lane_products, exponentials, moments, normalized, factors
+        Lanes multiplied with lanes; lanes whose exponential was looked up; lanes that were squared and added, or less
+        the mean; lanes multiplied by their pixel's factor, two bits of it at a time; factors that were found.
+    exponential_words, place_reads, place_writes
+        Words of exponentials that every lane wrote into its copy; accesses to what is known of pixels.
     line_words
         Words read from the line buffer's memory; as many are written.
     requantized, added
@@ -56,6 +60,14 @@ class Events:
     window_sums: int = 0
     window_maxima: int = 0
     window_averages: int = 0
+    lane_products: int = 0
+    exponentials: int = 0
+    moments: int = 0
+    normalized: int = 0
+    factors: int = 0
+    exponential_words: int = 0
+    place_reads: int = 0
+    place_writes: int = 0
     line_words: int = 0
     requantized: int = 0
     added: int = 0
@@ -119,7 +131,8 @@ def _array(config: Config, work: Mapping[str, int], found: Counter[str]) -> None
 def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
     rows, lanes = work["rows"], work["rows"] * config.cols
     mode, taps = Mode(work["mode"]), work["kernel_h"] * work["kernel_w"]
-    reads = CONSTANTS_WORDS + work["table_words"] + work["tap_words"] + rows * work["residual"]
+    measuring = mode is Mode.MEASURE
+    reads = work["constants_words"] + work["table_words"] + work["tap_words"] + rows * work["residual"]
     if mode is Mode.ARRAY:
         found["sum_reads"] += rows
     else:
@@ -130,17 +143,34 @@ def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
             found["line_words"] += windows * (LINE_KERNEL - 1)
         else:
             reads += _words_read(_shape(work), 1, taps)
-        found[_LANES[mode]] += windows * config.cols * taps
-    _access(found, reads=reads, writes=rows)
-    found["requantized"] += lanes
-    found["added"] += lanes * work["residual"]
+        if mode in (Mode.MEASURE, Mode.NORMALIZE):
+            _statistic(work, lanes, found)
+        else:
+            found[_LANES[mode]] += windows * config.cols * taps
+    _access(found, reads=reads, writes=rows * (not measuring))
+    found["requantized"] += lanes * (not measuring)
+    found["added"] += lanes * (work["residual"] and mode is not Mode.MULTIPLY)
     found["looked_up"] += lanes * (work["table_words"] > 0)
     found["table_words"] += work["table_words"]
 
 
+def _statistic(work: Mapping[str, int], lanes: int, found: Counter[str]) -> None:
+    """Lanes of a MEASURE or NORMALIZE."""
+    kind, measuring = Statistic(work["statistic"]), work["mode"] == Mode.MEASURE
+    found[_KINDS[kind]] += lanes
+    found["exponential_words"] += work["tap_words"] * (kind is Statistic.EXPONENTIALS)
+    found["normalized"] += lanes * (not measuring)
+    found["place_reads"] += work["rows"]
+    found["place_writes"] += work["rows"] * (measuring + work["closing"] * measuring)
+    found["factors"] += work["rows"] * work["closing"] * measuring
+
+
+_KINDS = {
+    Statistic.LARGEST: "window_maxima", Statistic.EXPONENTIALS: "exponentials", Statistic.MOMENTS: "moments",
+}  # fmt: skip
 _LANES = {
     Mode.DEPTHWISE: "window_products", Mode.SUM: "window_sums", Mode.MAX: "window_maxima",
-    Mode.AVERAGE: "window_averages",
+    Mode.AVERAGE: "window_averages", Mode.MULTIPLY: "lane_products",
 }  # fmt: skip
 _COUNTS = {
     Queue.READ: _read, Queue.PLACE: _place, Queue.WEIGHTS: _weights, Queue.ARRAY: _array, Queue.POST: _post,

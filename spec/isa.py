@@ -51,7 +51,24 @@ class Mode(IntEnum):
     SUM = 2  # sum of lanes over the kernel
     MAX = 3  # largest lane over the kernel
     AVERAGE = 4  # lanes less the padding, scaled and added in float32 one by one; then the borders not above the sum
+    MULTIPLY = 5  # lane x lane of the RESIDUAL operand, each less its zero
+    MEASURE = 6  # a statistic of each pixel's lanes, joined with that of the blocks before; nothing is written
+    NORMALIZE = 7  # lanes, in terms of their pixel's statistic, times the factor that MEASURE found for it
 
+
+class Statistic(IntEnum):
+    """What MEASURE finds of a pixel's channels, and what NORMALIZE multiplies by the factor found last."""
+
+    LARGEST = 0  # the largest lane; NORMALIZE has no use for it
+    EXPONENTIALS = 1  # the sum of the WEIGHTS table's entries, each that of the largest less the lane; one such entry
+    MOMENTS = 2  # the sums of lanes and of their squares; channels x lane less the sum of lanes
+
+
+#: Bits of a lane's number and of the sum of lanes, both with a sign; of the channels and of epsilon in the WEIGHTS
+#: operand of MOMENTS, a line of so many bytes; bytes of an entry of that of EXPONENTIALS.
+NUMBER_BITS, CHANNEL_BITS, EPSILON_BITS, MOMENTS_BYTES, EXPONENTIAL_BYTES = 24, 16, 44, 16, 2
+#: Bits of a factor's mantissa, of which NORMALIZE takes two a cycle.
+FACTOR_BITS = 18
 
 #: Bits of a float32's mantissa, and entries of a line of the WEIGHTS operand in mode AVERAGE, which has as many lines
 #: at most.
@@ -146,6 +163,12 @@ KERNEL = Word(
     Field("dilation_w", 5, "kernel column step in input columns"),
     Field("blocks", 12, "channel blocks summed over (ARRAY only, else 1)"),
     Field("pad", 8, "lane value outside the bounds", signed=True),
+    Field("zero", 8, "subtracted from each lane of INPUT (ARRAY, MULTIPLY)", signed=True, optional=True),
+    Field(
+        "other_zero", 8, "subtracted from each lane of WEIGHTS (ARRAY) or RESIDUAL (MULTIPLY)", signed=True,
+        optional=True,
+    ),
+    Field("lanes", 6, "MEASURE: lanes that count, from lane 0 on; 0: all", optional=True),
 )
 BOUNDS = Word(
     "BOUNDS",
@@ -179,8 +202,8 @@ COMPUTE = Word(
     "COMPUTE",
     _OPCODE,
     Field("mode", 3, "see Mode"),
-    Field("first", 1, "ARRAY: start new sums; else add to those of the COMPUTE before"),
-    Field("last", 1, "ARRAY: the sums are complete: post-process them. Other modes: 1"),
+    Field("first", 1, "ARRAY: start new sums; MEASURE: a new statistic; else add to those of the COMPUTE before"),
+    Field("last", 1, "ARRAY: the sums are complete: post-process them. MEASURE: 0. Other modes: 1"),
     Field("residual", 1, "add the RESIDUAL operand"),
     Field("table", 1, "replace each output byte by its entry of the TABLE operand"),
     Field("operator", 12, "the operator this belongs to"),
@@ -189,6 +212,9 @@ COMPUTE = Word(
     Field("y", 16, "input row of output row 0's first tap, from the operand's first", signed=True),
     Field("x", 16, "input column of output column 0's first tap", signed=True),
     Field("lines", 1, "DEPTHWISE, SUM, MAX: each input word is read once, through the line buffer; else 0"),
+    Field("turned", 1, "ARRAY: word c of a tile of WEIGHTS holds the weights of column c, not of row c", optional=True),
+    Field("statistic", 2, "MEASURE, NORMALIZE: see Statistic", optional=True),
+    Field("closing", 1, "MEASURE: the statistic is complete, each pixel's factor is found", optional=True),
 )
 
 WORDS = {

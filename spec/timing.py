@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spec.isa import LINE, LINE_KERNEL
+from spec.isa import EXPONENTIAL_BYTES, LINE, LINE_KERNEL, MOMENTS_BYTES
 
 if TYPE_CHECKING:
     from spec.config import Config
@@ -50,6 +50,13 @@ POST_LATENCY = 36
 POST_TURN = 1
 #: POST in mode AVERAGE: idle cycles after a window's last slot, before its addend or the next slot.
 AVERAGE_TURN = 6
+#: POST in mode NORMALIZE: cycles of a word, two bits of its pixel's mantissa in each.
+NORMALIZE_SLOT = 9
+#: POST in mode MEASURE: from the last slot to what is known of its pixel in the memory.
+MEASURE_LATENCY = 8
+#: POST in mode MEASURE with ``closing``: cycles of a word, and from the last one's last to its pixel's factor.
+CLOSING_SLOT = 25
+CLOSING_LATENCY = 52
 
 #: Front end: see docs/frontend.md. Fetch: from START to the first program address.
 FETCH_ISSUE = 1
@@ -92,9 +99,12 @@ def sums_latency(config: Config) -> int:
     return READ_LATENCY + config.rows + config.cols - 1
 
 
-def weights_load(config: Config) -> int:
-    """From a tile's first row address to the cycle in which a pass may start with it."""
-    return config.rows - 1 + WEIGHTS_LATENCY
+def weights_load(config: Config, *, turned: bool = False) -> int:
+    """From a tile's first row address to the cycle in which a pass may start with it.
+
+    A turned tile is complete before its first row leaves, so all its rows are as many cycles later.
+    """
+    return config.rows - 1 + WEIGHTS_LATENCY + config.rows * turned
 
 
 @dataclass(frozen=True)
@@ -117,12 +127,12 @@ class ArrayTime:
     last_tile: int
 
 
-def array_time(config: Config, *, passes: int, pixels: int, serial: bool) -> ArrayTime:
+def array_time(config: Config, *, passes: int, pixels: int, serial: bool, turned: bool = False) -> ArrayTime:
     """Closed formula of an ARRAY command (X4).
 
     A pass takes as long as its pixels or as the next tile's load, whichever is longer; in serial mode both in turn.
     """
-    load = weights_load(config)
+    load = weights_load(config, turned=turned)
     ready = pixels - 1 + WEIGHTS_TURN + load if serial else WEIGHTS_ISSUE + load
     step = max(pixels, ready)
     last_swap = ARRAY_ISSUE + (passes - 1) * step
@@ -149,11 +159,25 @@ def slot_cycles(config: Config, kernel_w: int) -> int:
     return -(-kernel_w * LINE_KERNEL // config.depthwise_taps)
 
 
-def post_time(*, table_words: int, tap_words: int, slots: int, slot_cycles: int = 1, addends: int = 0) -> int:
+def exponential_words(config: Config) -> int:
+    """Words of a WEIGHTS operand for EXPONENTIALS: an entry for each distance of two bytes."""
+    return 256 * EXPONENTIAL_BYTES // config.rows
+
+
+def moments_words(config: Config) -> int:
+    """Words of a WEIGHTS operand for MOMENTS: channels and epsilon."""
+    return max(1, MOMENTS_BYTES // config.rows)
+
+
+def post_time(
+    *, table_words: int, tap_words: int, slots: int, slot_cycles: int = 1, addends: int = 0,
+    constants_words: int = CONSTANTS_WORDS, latency: int = POST_LATENCY,
+) -> int:  # fmt: skip
     """Finish of a POST command from its start: constants, table, tap weights, slots, and addends among them (X4).
 
     A slot is a row of sums with its addend (ARRAY), a tap of a window, or a word of the region (``lines``). In mode
-    AVERAGE it has a cycle for each lane, and each window's turn counts with the addends.
+    AVERAGE it has a cycle for each lane, and each window's turn counts with the addends; in mode NORMALIZE it has
+    NORMALIZE_SLOT. The second factor of MULTIPLY is an addend. MEASURE has no constants, and its own latency.
     """
-    words = CONSTANTS_WORDS + table_words + tap_words
-    return POST_ISSUE + words + POST_TURN + slots * slot_cycles + addends - 1 + POST_LATENCY
+    words = constants_words + table_words + tap_words
+    return POST_ISSUE + words + POST_TURN + slots * slot_cycles + addends - 1 + latency

@@ -15,12 +15,15 @@ class Field:
         What it is called, its bits, and its meaning in one line.
     signed
         Two's complement if true.
+    optional
+        0 where it is not given.
     """
 
     name: str
     width: int
     doc: str
     signed: bool = False
+    optional: bool = False
 
     @property
     def range(self) -> tuple[int, int]:
@@ -38,7 +41,7 @@ class Word:
         self.width = sum(f.width for f in fields)
 
     def encode(self, **values: int) -> int:
-        """The raw bits of ``values``, one for each field.
+        """The raw bits of ``values``, one for each field; optional ones may be left out.
 
         Raises
         ------
@@ -47,14 +50,14 @@ class Word:
         ValueError
             If a value is outside its field.
         """
-        names = {f.name for f in self.fields}
-        if names != values.keys():
-            missing, extra = sorted(names - values.keys()), sorted(values.keys() - names)
+        names, needed = {f.name for f in self.fields}, {f.name for f in self.fields if not f.optional}
+        if not needed <= values.keys() <= names:
+            missing, extra = sorted(needed - values.keys()), sorted(values.keys() - names)
             raise TypeError(f"{self.name}: missing {missing}, unknown {extra}")
         raw = at = 0
         for f in self.fields:
             lo, hi = f.range
-            value = values[f.name]
+            value = values.get(f.name, 0)
             if not lo <= value <= hi:
                 raise ValueError(f"{self.name}.{f.name} must be in {lo}..{hi}, not {value}")
             raw |= (value & ((1 << f.width) - 1)) << at

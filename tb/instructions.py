@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from spec.config import Config
 
-__all__ = ["REFUSED", "Author"]
+__all__ = ["MODES", "REFUSED", "Author"]
 
 Range = dict[str, int]
 #: What can be made to go wrong in the last instruction of a program.
@@ -22,6 +22,9 @@ REFUSED = (
     Error.NOT_A_PROGRAM, Error.OTHER_CONFIGURATION, Error.ILLEGAL_OPCODE, Error.TRUNCATED_PROGRAM, Error.SLOT_NOT_BOUND,
     Error.WINDOW_OUT_OF_RANGE, Error.OPERAND_OUT_OF_RANGE, Error.BAD_SHAPE, Error.OPERANDS_DO_NOT_FIT,
 )  # fmt: skip
+
+#: The modes that the machine has.
+MODES = tuple(mode for mode in Mode if mode <= Mode.AVERAGE)
 
 #: Fields that decide whether a shape is legal.
 SHAPED = {
@@ -105,7 +108,8 @@ class Author:
         slots = [s for s, (_, pages) in self.windows.items() if pages]
         wanted = {Role.INPUT: {}}
         if mode == Mode.ARRAY:
-            wanted[Role.WEIGHTS] = {"run": c.rows * rng.randint(1, 2 * c.page_words // c.rows), "count": 1}
+            count = rng.choice((1, 1, 2, 3))
+            wanted[Role.WEIGHTS] = {"run": c.rows * rng.randint(1, 2 * c.page_words // c.rows // count), "count": count}
         elif mode == Mode.DEPTHWISE:
             wanted[Role.WEIGHTS] = {"run": taps, "count": 1}
         elif mode == Mode.AVERAGE:
@@ -126,7 +130,7 @@ class Author:
         """A legal COMPUTE with its registers, if one is found quickly; ``changes`` make it illegal."""
         c, rng = self.config, self.random
         for _ in range(50):
-            mode, last = rng.choice(list(Mode)), rng.random() < 0.7
+            mode, last = rng.choice((Mode.ARRAY, *MODES)), rng.random() < 0.7
             last |= mode != Mode.ARRAY
             lines = mode not in (Mode.ARRAY, Mode.AVERAGE) and rng.random() < 0.5
             kernel_h, kernel_w = (rng.randint(1, LINE_KERNEL if lines else 4) for _ in range(2))
@@ -151,7 +155,7 @@ class Author:
             Opcode.KERNEL, kernel_h=kernel_h, kernel_w=kernel_w, stride_h=stride_h, stride_w=stride_w,
             dilation_h=int(lines), dilation_w=1 if lines else rng.randint(1, 9),
             blocks=rng.randint(1, 9) if mode == Mode.ARRAY else 1,
-            pad=rng.randint(-128, 127),
+            **{name: rng.randint(-128, 127) for name in ("pad", "zero", "other_zero")},
         )  # fmt: skip
         self.add(Opcode.BOUNDS, height=rng.getrandbits(14), width=rng.getrandbits(14),
                  row_stride=rng.getrandbits(20), block_stride=rng.getrandbits(20))  # fmt: skip
@@ -164,6 +168,7 @@ class Author:
         self.add(
             Opcode.COMPUTE, mode=mode, last=last, operator=self.operator & 0xFFF, residual=rng.randrange(2),
             table=int(Role.TABLE in spans), first=rng.random() < 0.6, lines=lines,
+            turned=rng.getrandbits(1),
             **{**shape, **{k: v for k, v in changes.items() if k in shape}},
         )  # fmt: skip
         return True

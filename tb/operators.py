@@ -62,7 +62,7 @@ class Operators:
         passes = taps * source.blocks
         weights = None
         if mode is Mode.ARRAY:
-            weights = binder.tensor(TensorClass.WEIGHTS, blocks * passes * self.config.rows)
+            weights = self._factor(target) or binder.tensor(TensorClass.WEIGHTS, blocks * passes * self.config.rows)
         elif mode is Mode.DEPTHWISE:
             weights = binder.tensor(TensorClass.WEIGHTS, blocks * taps)
         elif mode is Mode.AVERAGE:
@@ -80,7 +80,8 @@ class Operators:
         target.home |= len(fitting) < len(tiles)
         self.homeless |= not target.home
         self._registers(k, mode)
-        dying = [t for t in (source, weights, constants) if t is not None and t is not target and rng.random() < 0.3]
+        named = dict.fromkeys(t for t in (source, weights, constants) if t is not None and t is not target)
+        dying = [t for t in named if rng.random() < 0.3]
         for tile in fitting:
             self._emit_tile(tile, mode, k, target, residual=addend is not None)
             self._move(tile)
@@ -141,6 +142,11 @@ class Operators:
         self._maps.append(made)
         return made
 
+    def _factor(self, target: Tensor) -> Tensor | None:
+        """A feature map to multiply by, sometimes: any but the one that is written."""
+        maps = [t for t in self._maps[-3:] if t is not target and t.words >= self.config.rows]
+        return self.rng.choice(maps) if maps and self.rng.random() < 0.35 else None
+
     def _addend(self, shape: dict[str, int], source: Tensor) -> Tensor | None:
         """A tensor of the output's shape to add, sometimes."""
         if self.rng.random() < 0.6:
@@ -173,7 +179,8 @@ class Operators:
         rng = self.rng
         for part in tile:
             self.binder.bind(*(tensor for tensor, _ in part.operands.values()))
-            self._emit(Opcode.KERNEL, blocks=part.blocks, **{f: k[f] for f in _KERNEL})
+            zeros = self._zeros() if mode is Mode.ARRAY else {}
+            self._emit(Opcode.KERNEL, blocks=part.blocks, **{f: k[f] for f in _KERNEL}, **zeros)
             self._emit(Opcode.BOUNDS, **part.bounds)
             for role, (tensor, (offset, run, stride, count)) in part.operands.items():
                 assert tensor.slot is not None
@@ -184,13 +191,21 @@ class Operators:
             self._emit(
                 Opcode.COMPUTE, mode=mode, first=int(part is tile[0]), last=int(part is tile[-1]),
                 residual=int(residual), table=int(Role.TABLE in tile[-1].operands), operator=self._operator,
-                lines=int(self._tiler.lines(mode, k, part)), **part.shape,
+                lines=int(self._tiler.lines(mode, k, part)), turned=int(mode is Mode.ARRAY and rng.random() < 0.3),
+                **part.shape,
             )  # fmt: skip
             self.computes += 1
         if rng.random() < 0.15:
             offset, run, stride, count = tile[-1].operands[Role.OUTPUT][1]
             assert target.slot is not None
             self._emit(Opcode.STORE, slot=target.slot, offset=offset, run=run, stride=stride, count=count)
+
+    def _zeros(self) -> dict[str, int]:
+        """What is subtracted from both factors; mostly little of one, lest all sums be beyond a byte."""
+        rng = self.rng
+        some = [rng.choice((0, rng.randint(-128, 127))), rng.choice((0, rng.randint(-9, 9), rng.choice((-128, 127))))]
+        rng.shuffle(some)
+        return dict(zip(("zero", "other_zero"), some, strict=True))
 
     def _emit(self, opcode: Opcode, **fields: int) -> None:
         self.binder.instructions.append(Instruction(opcode, fields))

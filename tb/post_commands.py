@@ -16,12 +16,19 @@ from hw.postprocess import Postprocess
 from sim.average import average_windows
 from sim.depthwise import reduce_windows
 from sim.lookup import replace as replaced
+from sim.multiply import multiply
+from sim.normalize import normalize
 from sim.requantize import add_residual, requantize
+from sim.statistics import measure, numbers
 from spec.config import CONFIGS
-from spec.isa import BOUNDS, CLAMP, KERNEL, LINE, Mode
+from spec.isa import BOUNDS, CLAMP, KERNEL, LINE, Mode, Statistic
 from spec.timing import (
     AVERAGE_TURN,
+    CLOSING_LATENCY,
+    CLOSING_SLOT,
     CONSTANTS_WORDS,
+    MEASURE_LATENCY,
+    NORMALIZE_SLOT,
     POST_ISSUE,
     POST_LATENCY,
     POST_TURN,
@@ -31,10 +38,12 @@ from spec.timing import (
     slot_cycles,
 )
 
-__all__ = ["LINED", "WEIGHTED", "Job", "World", "configuration"]
+__all__ = ["LINED", "PIXELWISE", "Job", "World", "configuration"]
 
-#: Modes with a WEIGHTS operand that the engine reads, and those that go through the line buffer.
-WEIGHTED, LINED = (Mode.DEPTHWISE, Mode.AVERAGE), (Mode.DEPTHWISE, Mode.SUM, Mode.MAX)
+#: Modes that go through the line buffer, and those that take pixels one by one.
+LINED, PIXELWISE = (Mode.DEPTHWISE, Mode.SUM, Mode.MAX), (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
+#: Modes with a WEIGHTS operand that the engine reads, if it has words.
+WEIGHTED = (Mode.DEPTHWISE, Mode.AVERAGE, Mode.MEASURE, Mode.NORMALIZE)
 
 
 def configuration(rows, taps):
@@ -88,12 +97,18 @@ class World(wiring.Component):
 
 
 class Job:
-    """A command with everything it reads, in virtual memory ``words`` and accumulator ``sums``."""
+    """A command with everything it reads, in virtual memory ``words``, accumulator ``sums`` and ``places`` of pixels.
+
+    A ``statistic`` with what is of use to it, its ``operand``, if it is not to be a random one.
+    """
 
     def __init__(
         self, rng, config, words, sums, mode, *, kernel=(1, 1), size=(1, 1), residual=0, lookup=None, half=None,
-        lines=None,
+        lines=None, places=None, statistic=Statistic.MOMENTS, first=1, closing=0, operand=None,
     ):
+        if mode in PIXELWISE:
+            kernel, residual = (1, 1), {Mode.MULTIPLY: 1, Mode.MEASURE: 0}.get(mode, residual)
+        self.places, self.statistic, self.first, self.closing = places, statistic, first, closing
         self.config, self.words, self.sums, self.mode, self.residual = config, words, sums, mode, residual
         self.rng, self.count, self.lines = rng, size[0] * size[1], lines is not None
         anywhere = lambda: int(rng.integers(0, len(words)))  # noqa: E731
@@ -128,9 +143,14 @@ class Job:
         area = kernel[0] * kernel[1]
         size_of_sums = {
             Mode.ARRAY: 2.0**18, Mode.DEPTHWISE: 5000 * area**0.5, Mode.SUM: 90 * area**0.5, Mode.MAX: 64,
-            Mode.AVERAGE: 64,
+            Mode.AVERAGE: 64, Mode.MULTIPLY: 5000, Mode.MEASURE: 1,
+            Mode.NORMALIZE: 2**20 if statistic is Statistic.EXPONENTIALS else 2**16,
         }[mode]  # fmt: skip
         self.borders = np.zeros((0, config.rows), np.int8)
+        if mode in (Mode.MEASURE, Mode.NORMALIZE):
+            self.lookup = 0 if mode is Mode.MEASURE else self.lookup
+            self.borders = self._operand(rng) if operand is None else operand
+            self.taps = len(self.borders)
         if mode is Mode.AVERAGE:
             # A mantissa, and as float32 the sums of some windows.
             lines, mantissa = int(rng.integers(1, LINE + 1)), int(rng.integers(1 << 23, 1 << 24))
@@ -145,11 +165,25 @@ class Job:
         table = np.stack([self.bias, self.scale.view(np.int32)], 1).tobytes()
         self.biases = np.frombuffer(table, np.int8).reshape(CONSTANTS_WORDS, config.rows)
 
+    def _operand(self, rng):
+        """Exponentials that fall, or any; or channels and any or no epsilon; or nothing."""
+        if self.statistic is Statistic.EXPONENTIALS:
+            table = 65535 * np.exp(-np.arange(256) * rng.uniform(0.005, 0.5))
+            raw = (rng.integers(0, 1 << 16, 256) if rng.random() < 0.25 else table).astype("<u2")
+        elif self.statistic is Statistic.MOMENTS and (self.closing or self.mode is Mode.NORMALIZE):
+            raw = rng.integers(0, 1 << 32, 4 * max(1, self.config.rows // 16)).astype("<u4")
+            if rng.random() < 0.75:
+                raw[:3] = rng.integers(1, 100), rng.integers(0, 1000), 0
+        else:
+            return np.zeros((0, self.config.rows), np.int8)
+        return raw.view(np.int8).reshape(-1, self.config.rows)
+
     def payload(self):
         bits = {n: int(x.view(np.uint32)) for n, x in self.factors.items()}
         height, width = self.region() if self.lines else (0, 0)
         return {
-            "mode": int(self.mode), "half": self.half, "residual": self.residual, "lines": int(self.lines),
+            "mode": int(self.mode), "first": self.first, "closing": self.closing, "statistic": int(self.statistic),
+            "half": self.half, "residual": self.residual, "lines": int(self.lines),
             "region": {"height": height, "width": width}, "constants": self.constants, "lookup": self.lookup,
             "table": self.table, "weights": self.weights, "taps": self.taps, "window": self.window,
             "addend": self.addend, "output": self.output, "scale": bits, "clamp": self.clamp,
@@ -208,8 +242,8 @@ class Job:
     def reads(self):
         """(cycle from start, address) of every read, and the cycle of each row's last one."""
         words, out, ends = len(self.words), [], []
-        out += [(POST_ISSUE + i, (self.constants + i) % words) for i in range(CONSTANTS_WORDS)]
-        at = POST_ISSUE + CONSTANTS_WORDS
+        out += [(POST_ISSUE + i, (self.constants + i) % words) for i in range(self.biased())]
+        at = POST_ISSUE + self.biased()
         if self.lookup:
             out += [(at + i, (self.table + i) % words) for i in range(lookup_words(self.config))]
             at += lookup_words(self.config)
@@ -230,7 +264,7 @@ class Job:
         rows = [[]] * self.count if self.mode is Mode.ARRAY else self.spots()
         for row, taps in enumerate(rows):
             addend = [addends[row]] if self.residual else []
-            slot, turn = (self.config.rows, AVERAGE_TURN) if self.mode is Mode.AVERAGE else (1, 0)
+            slot, turn = self.slot(), AVERAGE_TURN if self.mode is Mode.AVERAGE else 0
             if self.mode is Mode.ARRAY:
                 addend = addend or [None]
             for address in taps:
@@ -243,9 +277,22 @@ class Job:
             ends.append(at - 1)
         return out, ends
 
+    def biased(self):
+        """Words of constants."""
+        return 0 if self.mode is Mode.MEASURE else CONSTANTS_WORDS
+
+    def slot(self):
+        """Cycles of a tap."""
+        slots = {Mode.AVERAGE: self.config.rows, Mode.NORMALIZE: NORMALIZE_SLOT}
+        slots[Mode.MEASURE] = CLOSING_SLOT if self.closing else 1
+        return slots.get(self.mode, 1)
+
     def expected(self):
-        """(cycle from start, address, word) of every write's request, one cycle before it is in the bank."""
-        c = self.clamp
+        """(cycle from start, address, word) of every write's request, one cycle before it is in the bank.
+
+        What is known of pixels is what it is after the command.
+        """
+        c, known = self.clamp, self.places[: self.count]
         if self.mode is Mode.ARRAY:
             value = self.sums[self.half, : self.count]
         else:
@@ -253,12 +300,24 @@ class Job:
             taps = np.array([[pad if a is None else self.words[a] for a in taps] for taps in self.spots()])
             where = (self.weights + np.arange(self.taps)) % len(self.words)
             weights = self.words[where]
-            if self.mode is Mode.AVERAGE:
+            if self.mode is Mode.MEASURE:
+                measure(
+                    known, taps[:, 0], self.statistic, weights, first=bool(self.first), closing=bool(self.closing),
+                    lanes=self.window["lanes"],
+                )  # fmt: skip
+                return []
+            if self.mode is Mode.NORMALIZE:
+                of_lanes = numbers(known, taps[:, 0], self.statistic, weights)
+                value = normalize(of_lanes, known["mantissa"], known["shift"])
+            elif self.mode is Mode.MULTIPLY:
+                zeros = {name: self.window[name] for name in ("zero", "other_zero")}
+                value = multiply(taps[:, 0], self.words[self.walk(self.addend)], **zeros)
+            elif self.mode is Mode.AVERAGE:
                 value = average_windows(taps, self.window["pad"], weights.reshape(-1).view(np.int32))
             else:
                 value = reduce_windows(taps, self.mode, weights if self.mode is Mode.DEPTHWISE else None)
         out = requantize(value, self.bias, self.scale, zero=c["zero_a"], low=c["low_a"], high=c["high_a"])
-        if self.residual:
+        if self.residual and self.mode is not Mode.MULTIPLY:
             out = add_residual(
                 out, self.words[self.walk(self.addend)], zero=c["zero_b"], low=c["low_b"], high=c["high_b"],
                 unsigned_a=bool(c["unsigned_a"]), unsigned_b=bool(c["unsigned_b"]), swap=bool(c["swap"]),
@@ -285,6 +344,11 @@ class Job:
             slots, cycles = prod(self.region()), slot_cycles(self.config, self.window["kernel_w"])
             return post_time(**words, slots=slots, slot_cycles=cycles, addends=addends)
         slots = self.count * self.window["kernel_h"] * self.window["kernel_w"]
+        if self.mode is Mode.MEASURE:
+            latency = CLOSING_LATENCY if self.closing else MEASURE_LATENCY
+            return post_time(**words, slots=slots, slot_cycles=self.slot(), constants_words=0, latency=latency)
+        if self.mode is Mode.NORMALIZE:
+            return post_time(**words, slots=slots, slot_cycles=NORMALIZE_SLOT, addends=addends)
         if self.mode is Mode.AVERAGE:
             turns = self.count * AVERAGE_TURN
             return post_time(**words, slots=slots, slot_cycles=self.config.rows, addends=addends + turns)

@@ -25,7 +25,7 @@ EVENTS = (
     "serials", "stale_stalls", "array_computes", "window_computes", "single_tiles", "chained_computes", "residuals",
     "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "sidesteps", "guesses",
     "novelties", "yields", "overdrafts", "lookups", "line_computes",
-    "average_computes",
+    "average_computes", "turned_weights", "runs_of_tiles", "computed_weights",
 )  # fmt: skip
 _TOLD = (
     "merges", "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "exhausted", "sidesteps",
@@ -121,6 +121,7 @@ def coverage(run: Run) -> Counter[str]:
             found["stale_stalls"] += bool(step.waits)
         elif isinstance(step, Push):
             _count(step.command.queue, step.command.work, written, found)
+            found["computed_weights"] += step.command.queue is Queue.WEIGHTS and Queue.POST in step.command.data
     # END is a stall as well.
     found["stale_stalls"] -= 1
     return found
@@ -131,6 +132,9 @@ def _count(queue: Queue, work: dict[str, int], written: set[int], found: Counter
         written.add(work["address"])
     elif queue is Queue.READ:
         found["refetches"] += work["address"] in written
+    elif queue is Queue.WEIGHTS:
+        found["turned_weights"] += work["turned"]
+        found["runs_of_tiles"] += work["count"] > 1
     elif queue is Queue.ARRAY:
         found["array_computes"] += 1
         found["single_tiles"] += work["tiles"] == 1

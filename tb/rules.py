@@ -201,9 +201,9 @@ def _engines() -> list[Edit]:
         Edit("TAKE starts when no word of the one before is under way", storer, "& «~asked[-1] & ~here[-1]»", _ALWAYS),
         Edit("WRITE sends no beats of a page that has not started", storer, "axi.wvalid.eq(«(owed != 0)» & ~skip)",
              _ALWAYS),
-        Edit("a tile is loaded when the shadow registers are free", weights, "issue.eq(running & «~full» & ~held)",
+        Edit("a tile is loaded when the shadow registers are free", weights, "(running & «~full» &",
              _ALWAYS),
-        Edit("in serial mode a tile waits for the end of a pass", weights, "issue.eq(running & ~full & «~held»)",
+        Edit("in serial mode a tile waits for the end of a pass", weights, "& «~held» &",
              _ALWAYS),
         Edit("WEIGHTS starts when the one before is done", weights, "self.ready.eq(«~running»)", _ALWAYS),
         Edit("a pass waits for its tile", array, "begin.eq(waiting & «self.tile.ready»)", _ALWAYS),
@@ -262,6 +262,24 @@ def _policies() -> list[Edit]:
     ]  # fmt: skip
 
 
+def _products() -> list[Edit]:
+    """What the array multiplies."""
+    array, weights, dispatch = (f"hw/{name}.py" for name in ("array_engine", "weights", "dispatch"))
+    return [
+        Edit("the zero of INPUT is subtracted", array, "self.read.data[r]) - «less»)", _ZERO),
+        Edit("a zero of INPUT waits for the words beside it", array, "beside[-16:-8].as_signed(), «beside[-8:]».as",
+             "Mux(MUTANT, zero.as_unsigned(), OLD)"),
+        Edit("the zero of WEIGHTS is subtracted", weights, "column, word) - «less»)", _ZERO),
+        Edit("a zero of WEIGHTS waits for the words beside it", weights, "less = «zeros[-len(zero) :]».as_signed()",
+             "Mux(MUTANT, zero.as_unsigned(), OLD)"),
+        Edit("runs of tiles lie a stride apart", dispatch, "run[name].eq(«self.operands[role][name]»)",
+             _of("(role is Role.WEIGHTS) & (name == 'stride')")),
+        Edit("tiles are turned", dispatch, "weights.turned.eq(«compute.turned»)", _NEVER),
+        Edit("a turned tile is ready when its columns come", weights, "loaded.eq(Mux(«turned», turning", _NEVER),
+        Edit("no tile is asked for while one is turned", weights, "& ~held & «~turning»)", _ALWAYS),
+    ]  # fmt: skip
+
+
 #: Why nothing can notice that a rule is broken.
 _PROOFS = {
     "a writer of a frame waits for POST, its last writer":
@@ -280,6 +298,6 @@ _PROOFS = {
     "END waits for TAKE": "each WRITE waits for its TAKE, and END for WRITE",
 }
 
-_ALL = (*_hazards(), *_dispatch(), *_transfers(), *_pages(), *_engines(), *_policies())
+_ALL = (*_hazards(), *_dispatch(), *_transfers(), *_pages(), *_engines(), *_policies(), *_products())
 #: Numbered from 1 in this order.
 RULES: tuple[Edit, ...] = tuple(replace(edit, proof=_PROOFS.get(edit.rule, "")) for edit in _ALL)

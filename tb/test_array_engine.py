@@ -12,6 +12,7 @@ import pytest
 from hw.commands import Commands
 from sim.array import array_sums
 from sim.stream import window_addresses
+from sim.weights import tile_addresses, tiles
 from spec.isa import Queue
 from spec.timing import ARRAY_ISSUE, CROSSING, READ_LATENCY, WEIGHTS_ISSUE, array_time, sums_latency, weights_load
 from tb.bench import Bench
@@ -24,7 +25,9 @@ NONE = [0] * len(Queue)
 class Job:
     """A WEIGHTS command and its ARRAY command."""
 
-    base: int
+    range: dict
+    zero: int
+    turned: bool
     window: dict
     half: int
     first: bool
@@ -42,6 +45,14 @@ class Job:
         """Rows of sums."""
         return self.window["out_height"] * self.window["out_width"]
 
+    def tiled(self, driver):
+        """With as many tiles as there are passes, anywhere in memory, in runs of equal length."""
+        counts = [count for count in range(1, self.passes + 1) if self.passes % count == 0]
+        count, base = driver.random.choice((1, *counts)), driver.random.randrange(1 << driver.width)
+        run = self.passes // count * driver.config.rows
+        self.range = {"base": base, "run": run, "stride": driver.random.choice((0, run, run + 1, 1000)), "count": count}
+        return self
+
 
 class Driver:
     """Jobs in; starts, finishes and swaps out, in cycles; sums drained as soon as they are complete."""
@@ -58,7 +69,7 @@ class Driver:
         """A random job; groups counts those that have been completed."""
         pick, c = self.random.randint, self.config
         window = {
-            "base": self.random.randrange(1 << self.width), "pad": pick(-128, 127),
+            "base": self.random.randrange(1 << self.width), "pad": pick(-128, 127), "zero": self.zero(),
             "kernel_h": pick(1, 3), "kernel_w": pick(1, 3), "blocks": pick(1, 3),
             **{name: pick(1, 3) for name in ("stride_h", "stride_w", "dilation_h", "dilation_w")},
             "height": pick(1, 9), "width": pick(1, 9), "row_stride": pick(0, 30), "block_stride": pick(0, 300),
@@ -70,22 +81,26 @@ class Driver:
         else:
             shape = previous.window["out_height"], previous.window["out_width"]
         window["out_height"], window["out_width"] = shape
-        half = groups % 2
-        serial = self.random.random() < 0.4
-        return Job(self.random.randrange(1 << self.width), window, half, first, self.random.random() < 0.7, serial,
-                   max(0, groups - 1))  # fmt: skip
+        half, last = groups % 2, self.random.random() < 0.7
+        serial, turned = self.random.random() < 0.4, self.random.random() < 0.4
+        return Job({}, self.zero(), turned, window, half, first, last, serial, max(0, groups - 1)).tiled(self)
+
+    def zero(self):
+        """What is subtracted from a factor."""
+        return self.random.choice((0, -128, 127, self.random.randint(-128, 127)))
 
     def sums(self, job):
         """What a job adds, of shape (pixels, cols)."""
         addresses, padding = window_addresses(job.window, address_width=self.width)
         words = np.where(padding[..., None], np.int8(job.window["pad"]), self.memory[addresses])
-        rows = (job.base + np.arange(job.passes * self.config.rows)) % (1 << self.width)
-        return array_sums(words, self.memory[rows].reshape(job.passes, self.config.rows, self.config.cols))
+        held = self.memory[tile_addresses(job.range) % (1 << self.width)]
+        factors = np.subtract(words, job.window["zero"], dtype=np.int16)
+        return array_sums(factors, tiles(held, zero=job.zero, turned=job.turned))
 
     def push(self, job):
         """Offer both commands of a job."""
         c = {"data": NONE, "port": NONE}
-        weights = {"base": job.base, "tiles": job.passes, "serial": job.serial}
+        weights = {"range": job.range, "zero": job.zero, "turned": job.turned, "serial": job.serial}
         array = {"window": job.window, "half": job.half, "first": job.first, "serial": job.serial}
         self.bench.weights.queue.append({"payload": weights, **c, "half": 0})
         self.bench.array.queue.append({"payload": array, **c, "half": job.wait})
@@ -139,10 +154,10 @@ def schedule(config, jobs, seen):
     freed = idle_weights = idle_array = 0
     for index, job in enumerate(jobs):
         loading = max(seen["weights_push"][index] + CROSSING, idle_weights)
-        ready = max(loading, freed) + WEIGHTS_ISSUE + weights_load(config)
+        ready = max(loading, freed) + WEIGHTS_ISSUE + weights_load(config, turned=job.turned)
         drained = seen["drained"][job.wait - 1] + CROSSING if job.wait else 0
         start = max(seen["array_push"][index] + CROSSING, idle_array, ready, drained)
-        time = array_time(config, passes=job.passes, pixels=job.pixels, serial=job.serial)
+        time = array_time(config, passes=job.passes, pixels=job.pixels, serial=job.serial, turned=job.turned)
         loaded = ready - 1 if job.passes == 1 else start + time.last_tile
         step = (time.last_swap - ARRAY_ISSUE) // max(1, job.passes - 1)
         freed, idle_weights, idle_array = start + time.last_swap, loaded + CROSSING, start + time.finish + CROSSING
@@ -196,19 +211,23 @@ async def reads_one_word_a_cycle_in_serial_mode(dut):
         jobs = some_jobs(driver, 1)[-1:]
         jobs[0].window.update(out_height=1, out_width=pixels, kernel_h=2, kernel_w=3)
         jobs[0].first, jobs[0].serial, jobs[0].wait, jobs[0].half = True, True, 0, 0
+        jobs[0].tiled(driver)
         seen, got = await driver.run(jobs)
         judge(driver, jobs, seen, got)
         assert not set(seen["weights_read"]) & set(seen["array_read"])
 
 
 @cocotb.test()
-async def has_no_bubble_between_passes_longer_than_a_load(dut):
+@cocotb.parametrize(turned=[False, True])
+async def has_no_bubble_between_passes_longer_than_a_load(dut, turned):
+    """A load takes a cycle for each row, and as many again to turn."""
     driver = Driver(dut, 1.0)
     await driver.bench.reset()
-    pixels = driver.config.rows + 1
+    pixels = (driver.config.rows << turned) + 1
     jobs = some_jobs(driver, 1)[-1:]
     jobs[0].window.update(out_height=1, out_width=pixels, kernel_h=3, kernel_w=3, blocks=2)
-    jobs[0].first, jobs[0].serial, jobs[0].wait, jobs[0].half = True, False, 0, 1
+    jobs[0].first, jobs[0].serial, jobs[0].wait, jobs[0].half, jobs[0].turned = True, False, 0, 1, turned
+    jobs[0].tiled(driver)
     seen, got = await driver.run(jobs)
     judge(driver, jobs, seen, got)
     assert seen["array_finish"][0] - seen["swap"][0] == 18 * pixels - 1

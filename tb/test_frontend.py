@@ -65,7 +65,8 @@ def work(queue: Queue, w: dict[str, int]) -> dict[str, Any]:
     if queue in (Queue.PLACE, Queue.TAKE):
         return {"frame": w["frame"]}
     if queue is Queue.WEIGHTS:
-        return {"base": w["base"] & mask, "tiles": w["tiles"], "serial": w["serial"]}
+        tiles = {"base": w["base"] & mask, **{n: w[n] for n in ("run", "stride", "count")}}
+        return {"range": tiles, "zero": w["other_zero"], "turned": w["turned"], "serial": w["serial"]}
     names = [f.name for word in (KERNEL, BOUNDS) for f in word.fields if f.name != "opcode"]
     window = {n: w[n] for n in ("base", *names, "out_height", "out_width", "y", "x")}
     if queue is Queue.ARRAY:

@@ -1,4 +1,4 @@
-"""hw.postprocess against sim.requantize, sim.depthwise and sim.average, on memories that know no pages."""
+"""hw.postprocess against the model of each mode and sim.requantize, on memories that know no pages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from hw.commands import Commands
-from spec.isa import LINE_KERNEL, Mode
+from sim.statistics import blank
+from spec.isa import LINE_KERNEL, Mode, Statistic
 from spec.timing import POST_LATENCY
 from tb.bench import Bench
-from tb.post_commands import LINED, Job, World, configuration
+from tb.post_commands import LINED, PIXELWISE, Job, World, configuration
+
+#: What softmax measures.
+SOFTMAX = (Statistic.LARGEST, Statistic.EXPONENTIALS)
 
 
 class Play:
@@ -29,6 +33,7 @@ class Play:
         # One sum in eight is from the whole range.
         wild = self.rng.random(self.sums.shape) < 0.125
         self.sums[wild] = self.rng.integers(-(2**31), 2**31, int(wild.sum()))
+        self.places = blank(c)
 
     async def begin(self):
         for name in ("start", "poke_word", "poke_sums"):
@@ -36,6 +41,11 @@ class Play:
         await self.bench.reset()
         await self.poke("poke_word", range(len(self.words)), self.words)
         await self.poke("poke_sums", range(2 * self.config.half_rows), self.sums.reshape(-1, self.config.cols))
+        # What memories hold in the beginning is not defined.
+        everywhere = (1, self.config.half_rows)
+        for statistic in (Statistic.LARGEST, Statistic.MOMENTS):
+            closing = int(statistic is Statistic.MOMENTS)
+            await self.run(self.job(Mode.MEASURE, size=everywhere, statistic=statistic, closing=closing))
 
     async def poke(self, kind, addresses, data):
         self.bench.set(kind, 1)
@@ -46,7 +56,15 @@ class Play:
         self.bench.set(kind, 0)
 
     def job(self, mode, **shape):
-        return Job(self.rng, self.config, self.words, self.sums, mode, **shape)
+        return Job(self.rng, self.config, self.words, self.sums, mode, places=self.places, **shape)
+
+    def pixelwise(self, mode):
+        """Some command that takes pixels one by one, often of many, and of what may never have been measured."""
+        pick = lambda *range_: int(self.rng.integers(*range_))  # noqa: E731
+        statistic = Statistic(pick(int(mode is Mode.NORMALIZE), len(Statistic)))
+        size = (pick(1, 9), pick(1, self.config.half_rows // 8 + 1))
+        closing = int(statistic is not Statistic.LARGEST and pick(3) == 0)
+        return self.job(mode, size=size, residual=pick(2), statistic=statistic, first=pick(2), closing=closing)
 
     async def run(self, job):
         """Run a command; every read, every write and the finish must come when and as promised."""
@@ -100,7 +118,8 @@ async def agrees_with_the_model_in_the_promised_cycles(dut):
         kernel = tuple(int(x) for x in play.rng.integers(1, 8, 2))
         size = tuple(int(x) for x in play.rng.integers(1, 9, 2))
         mode = Mode(int(play.rng.integers(0, len(Mode))))
-        rows += await play.run(play.job(mode, kernel=kernel, size=size, residual=int(play.rng.integers(0, 2))))
+        job = play.job(mode, kernel=kernel, size=size, residual=int(play.rng.integers(0, 2)))
+        rows += await play.run(play.pixelwise(mode) if mode in PIXELWISE else job)
     dut._log.info("%d rows agree", rows)  # noqa: SLF001
 
 
@@ -128,9 +147,31 @@ async def takes_a_region_through_the_line_buffer(dut):
         kernel, size = ((int(x) for x in play.rng.integers(1, 4, 2)) for _ in range(2))
         lines = tuple(int(x) for x in play.rng.integers(1, 3, 2)) if mode in LINED else None
         job = play.job(mode, kernel=tuple(kernel), size=tuple(size), residual=int(play.rng.integers(0, 2)), lines=lines)
+        job = play.pixelwise(mode) if mode in PIXELWISE else job
         if job.lines and job.region()[1] < 2:
             continue
         rows += await play.run(job)
+    dut._log.info("%d rows agree", rows)  # noqa: SLF001
+
+
+@cocotb.test()
+async def takes_pixels_one_by_one(dut):
+    """Softmax and normalization of a few blocks as programs do them, and every command by itself, in any order."""
+    play = Play(dut)
+    await play.begin()
+    half, rows = play.config.half_rows, 0
+    for size in ((1, 1), (1, 2), (3, 5), (1, half), (half, 1), (8, half // 8)):
+        for residual in (0, 1):
+            rows += await play.run(play.job(Mode.MULTIPLY, size=size))
+            for statistic, kinds in ((Statistic.EXPONENTIALS, SOFTMAX), (Statistic.MOMENTS, (Statistic.MOMENTS,))):
+                for kind in kinds:
+                    for block in range(3):
+                        closing = int(block == 2 and kind is statistic)
+                        job = play.job(Mode.MEASURE, size=size, statistic=kind, first=int(not block), closing=closing)
+                        await play.run(job)
+                rows += await play.run(play.job(Mode.NORMALIZE, size=size, statistic=statistic, residual=residual))
+    for _ in range(150):
+        rows += await play.run(play.pixelwise(PIXELWISE[int(play.rng.integers(0, len(PIXELWISE)))]))
     dut._log.info("%d rows agree", rows)  # noqa: SLF001
 
 

@@ -94,7 +94,7 @@ class Tiler:
         addend: Tensor | None, target: Tensor, table: Tensor | None, band: range, block: int, columns: range,
     ) -> list[Part]:  # fmt: skip
         """The COMPUTEs of one tile: one, or on the array a chain over channel blocks."""
-        rng, rows = self.rng, self.config.rows
+        rng = self.rng
         taps = k["kernel_h"] * k["kernel_w"]
         out = ((band.start * target.blocks + block) * target.width + columns.start, len(columns),
                target.blocks * target.width, len(band))  # fmt: skip
@@ -108,10 +108,8 @@ class Tiler:
             operands: dict[Role, tuple[Tensor, Range]] = {Role.INPUT: (source, source_range)}
             if mode is Mode.ARRAY:
                 assert weights is not None
-                at = (block * source.blocks + part.start) * taps * rows
-                # With fewer tiles than the walk has passes the walk is left early.
-                tiles = taps * len(part) if rng.random() < 0.9 else rng.randint(1, taps * len(part))
-                operands[Role.WEIGHTS] = weights, (at, tiles * rows, 0, 1)
+                at = (block * source.blocks + part.start) * taps * self.config.rows
+                operands[Role.WEIGHTS] = weights, self._weights(weights, at, taps * len(part))
             elif mode is Mode.DEPTHWISE:
                 assert weights is not None
                 operands[Role.WEIGHTS] = weights, (block * taps, taps, 0, 1)
@@ -128,6 +126,22 @@ class Tiler:
             shape = {"height": len(band), "width": len(columns), **origin}
             parts.append(Part(operands, bounds, shape, len(part)))
         return parts
+
+    def _weights(self, weights: Tensor, at: int, passes: int) -> Range:
+        """Tiles for so many passes, often in several runs: from ``at`` on, or from anywhere in a feature map."""
+        rng, rows = self.rng, self.config.rows
+        if weights.height:
+            at = rng.randint(0, weights.words - rows)
+        # With fewer tiles than the walk has passes the walk is left early.
+        tiles = passes if rng.random() < 0.9 else rng.randint(1, passes)
+        room = (weights.words - at) // rows
+        each = tiles if tiles <= room and rng.random() < 0.6 else rng.randint(1, min(tiles, room))
+        count = tiles // each
+        if count == 1:
+            return at, each * rows, 0, 1
+        furthest = (weights.words - at - each * rows) // (count - 1)
+        stride = min(furthest, rng.choice((each * rows, each * rows + rng.randint(1, rows), rng.randint(0, furthest))))
+        return at, each * rows, stride, count
 
     def lines(self, mode: Mode, k: dict[str, int], part: Part) -> bool:
         """Whether the tile goes through the line buffer: mostly if it may."""

@@ -139,6 +139,8 @@ class _Scheduler:
         self.next = dict.fromkeys(some, 0)
         self.engines = _Engines(sums_latency(config) + CROSSING)
         self.finish: dict[Unit, int] = {}
+        #: The operator whose statistic the engine holds, while it is still wanted.
+        self.measured: int | None = None
         self.unread = readers(some)
         self.read_here = set(self.unread)
         self.alive = found(some, config)
@@ -159,6 +161,8 @@ class _Scheduler:
         unit = self.some[place][self.next[place]]
         if any(one not in self.finish for one in unit.needs):
             return None
+        if unit.measures and self.measured not in {None, place}:
+            return None
         more = sum(size for _, size in unit.writes) + (0 if self.next[place] else self.weights[place])
         times = self.engines.times(unit, self._ready(unit))
         idle = (self.rule.first * times.first + self.rule.post * times.post) // self.rule.grain
@@ -172,6 +176,9 @@ class _Scheduler:
         self.finish[unit] = self.engines.run(unit, self._ready(unit))
         self.live += 0 if self.next[place] else self.weights[place]
         self.next[place] += 1
+        if unit.measures or unit.normalizes:
+            upcoming = self.some[place][self.next[place] : self.next[place] + 1]
+            self.measured = place if upcoming and upcoming[0].normalizes else None
         self.live -= self.weights[place] if self.next[place] == len(self.some[place]) else 0
         for row, size in unit.writes:
             self.alive[row] = self.alive.get(row, 0) + size

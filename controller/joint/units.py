@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.cost import array_cycles, post_cycles
+from controller.cost import array_cycles, post_cycles, statistic_cycles
 from spec import timing
 from spec.isa import Mode, Role, TensorClass
 
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 #: A row of a buffer's map, all blocks of it.
 Row = tuple["Buffer", int]
+_STATISTICS = (Mode.MEASURE, Mode.NORMALIZE)
+#: Classes of maps that come from DRAM.
+_GIVEN = (TensorClass.INPUT, TensorClass.CONSTANTS)
 
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """COMPUTEs that must follow each other: those of one sum on the array, or one of a window mode.
+    """COMPUTEs that must follow each other: those of one sum on the array, or one of another mode.
 
     Parameters
     ----------
@@ -39,7 +42,7 @@ class Unit:
     reads
         The rows of maps that it reads.
     writes
-        The rows that it writes, and its bytes of each.
+        The rows that it writes, and its bytes of each; nothing if it measures.
     """
 
     operator: int
@@ -50,6 +53,16 @@ class Unit:
     reads: tuple[Row, ...]
     writes: tuple[tuple[Row, int], ...]
 
+    @property
+    def measures(self) -> bool:
+        """Whether it is part of a statistic; what is known of pixels is kept for one operator at a time."""
+        return self.commands[0].mode is Mode.MEASURE
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether it needs the statistic that its operator has measured last."""
+        return self.commands[0].mode is Mode.NORMALIZE
+
 
 def units(tiled: Mapping[int, Tiled], config: Config) -> dict[int, list[Unit]]:
     """The units of some operators, in the order in which each has its own.
@@ -57,7 +70,7 @@ def units(tiled: Mapping[int, Tiled], config: Config) -> dict[int, list[Unit]]:
     A unit may come as soon as what it needs has come; operators that are not among these come before or after all.
     """
     views = [view for one in tiled.values() for view in one.operator.views]
-    strides = {block.buffer: block.count * view.width for view in views for block in view.blocks}
+    strides = {one.buffer: view.row_stride(block) for view in views for block, one in enumerate(view.blocks)}
     writers: dict[Row, list[tuple[range, Unit]]] = defaultdict(list)
     found: dict[int, list[Unit]] = {}
     for place in sorted(tiled):
@@ -65,15 +78,20 @@ def units(tiled: Mapping[int, Tiled], config: Config) -> dict[int, list[Unit]]:
         mine: list[tuple[Row, range, Unit]] = []
         for commands in _sums(tiled[place].commands):
             reads = [_box(one, strides[one.buffer]) for command in commands for one in _inputs(command)]
-            output = commands[-1].operands[Role.OUTPUT]
-            buffer, rows, columns = _box(output, strides[output.buffer])
+            writes = [_box(one, strides[one.buffer]) for one in _outputs(commands[-1])]
+            # A statistic goes on where the unit before it ended.
+            before = found[place][-1:] if commands[0].mode in _STATISTICS else []
             one = Unit(
-                place, commands, sum(_array(command, config) for command in commands), _post(commands[-1], config),
-                _needed(reads, writers), tuple({(source, row) for source, some, _ in reads for row in some}),
-                tuple(((buffer, row), len(columns) * config.rows) for row in rows),
+                place, commands, sum(_array(command, config) for command in commands),
+                sum(_post(command, config) for command in commands if command.last or command.mode is Mode.MEASURE),
+                tuple(dict.fromkeys((*before, *_needed(reads, writers)))),
+                tuple({(source, row) for source, some, _ in reads for row in some}),
+                tuple(
+                    ((buffer, row), len(columns) * config.rows) for buffer, rows, columns in writes for row in rows
+                ),
             )  # fmt: skip
             found[place].append(one)
-            mine += [((buffer, row), columns, one) for row in rows]
+            mine += [((buffer, row), columns, one) for buffer, rows, columns in writes for row in rows]
         for row, columns, one in mine:
             writers[row].append((columns, one))
     return found
@@ -87,22 +105,33 @@ def readers(some: Mapping[int, Sequence[Unit]]) -> Counter[Row]:
 def found(some: Mapping[int, Sequence[Unit]], config: Config) -> dict[Row, int]:
     """The rows of maps that these operators find on chip, and the bytes of each: an input comes from DRAM instead."""
     made = {row for several in some.values() for one in several for row, _ in one.writes}
-    rows = [row for row in readers(some) if row not in made and row[0].kind is not TensorClass.INPUT]
+    rows = [row for row in readers(some) if row not in made and row[0].kind not in _GIVEN]
     counts = Counter(buffer for buffer, _ in rows)
     return {row: row[0].words * config.rows // counts[row[0]] for row in rows}
 
 
 def _sums(commands: Sequence[Command]) -> Iterator[tuple[Command, ...]]:
+    """Commands up to the last of a sum or of a statistic: all that is measured has been made before it begins."""
     some: list[Command] = []
     for command in commands:
         some.append(command)
-        if command.last:
+        if command.last or command.closing:
             yield tuple(some)
             some = []
 
 
 def _inputs(command: Command) -> list[Range]:
-    return [operand for role, operand in command.operands.items() if role in (Role.INPUT, Role.RESIDUAL)]
+    """The maps that it reads: one may be the weights."""
+    return [
+        operand
+        for role, operand in command.operands.items()
+        if role in (Role.INPUT, Role.RESIDUAL)
+        or (role is Role.WEIGHTS and operand.buffer.kind not in (TensorClass.WEIGHTS, TensorClass.CONSTANTS))
+    ]
+
+
+def _outputs(command: Command) -> list[Range]:
+    return [operand for role, operand in command.operands.items() if role is Role.OUTPUT]
 
 
 def _box(operand: Range, stride: int) -> tuple[Buffer, range, range]:
@@ -128,11 +157,14 @@ def _needed(
 def _array(command: Command, config: Config) -> int:
     if command.mode is not Mode.ARRAY:
         return 0
-    return array_cycles(config, command.operands[Role.WEIGHTS].run // config.rows, command.height * command.width)
+    weights, pixels = command.operands[Role.WEIGHTS], command.height * command.width
+    return array_cycles(config, weights.run * weights.count // config.rows, pixels, turned=command.turned)
 
 
 def _post(command: Command, config: Config) -> int:
     kernel, pixels = command.kernel, command.height * command.width
+    if command.mode in _STATISTICS:
+        return statistic_cycles(config, command)
     slots, slot_cycles, addends = pixels, 1, 0
     if command.mode is not Mode.ARRAY:
         addends = pixels * command.residual

@@ -10,6 +10,7 @@ import numpy as np
 
 from controller.network.calibrate import draw_images, write_quantized
 from controller.network.mobilenet import mobilenetv1, mobilenetv2
+from controller.network.plain import INPUT
 from controller.network.resnet import resnet18, resnet50
 from controller.network.shufflenet import shufflenetv2
 from controller.network.squeezenet import squeezenet
@@ -64,4 +65,5 @@ def write_large(name: str, path: Path | str, *, side: int = 224, seed: int = 1) 
     _, build = LARGE[name]
     net, output = build(side)
     images = draw_images(np.random.default_rng((seed, 1)), _IMAGES, side)
-    return write_quantized(Path(path), net.model(output, seed), np.split(images, _IMAGES), net.alike)
+    batches = [{INPUT: batch} for batch in np.split(images, _IMAGES)]
+    return write_quantized(Path(path), net.model(output, seed), batches, net.alike)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from controller.plan.machine import Machine
 from controller.plan.network import Cut, Kind, Network, Operator, Tensor, Window
-from spec.isa import Mode, Role, TensorClass
+from spec.isa import Mode, Statistic, TensorClass
 from spec.policy import reserve
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from controller.layout import Buffer, View
     from spec.config import Config
 
-#: Operands that are no maps.
-PARAMETERS = frozenset({Role.WEIGHTS, Role.CONSTANTS, Role.TABLE})
+#: Classes of buffers that are no maps.
+PARAMETERS = frozenset({TensorClass.WEIGHTS, TensorClass.CONSTANTS})
 
 
 def machine_of(config: Config) -> Machine:
@@ -105,11 +105,13 @@ def _operator(one: Tiled, parts: Parts, config: Config) -> Operator:
     window = Window(operator.kernel, operator.strides, operator.pads, operator.dilations)
     elements = prod((operator.result.batch, operator.result.height, operator.result.width)) * operator.result.channels
     residual = parts.of(operator.residual.view) if operator.residual else ()
+    read = [view for view in operator.views if view is not operator.result]
+    inputs = tuple(dict.fromkeys(name for view in read for name in parts.of(view)))
     sources = parts.of(operator.source)
     outputs = operator.result.channels // operator.groups
     return Operator(
-        operator.name, _kind(one), tuple(dict.fromkeys((*sources, *residual))), parts.of(operator.result),
-        operator.macs, 0 if operator.macs else elements * window.taps,
+        operator.name, _kind(one), inputs, parts.of(operator.result), operator.macs,
+        0 if operator.macs else elements * window.taps,
         _pages(one.commands, PARAMETERS, config) * config.page_bytes,
         window.taps * outputs if operator.weights is not None else 1, window,
         aligned=tuple(name for name in residual if name not in sources), cut=_cut(one, parts, config),
@@ -119,6 +121,12 @@ def _operator(one: Tiled, parts: Parts, config: Config) -> Operator:
 def _kind(one: Tiled) -> Kind:
     operator = one.operator
     match operator.mode:
+        case Mode.ARRAY if operator.other:
+            return Kind.PRODUCT
+        case Mode.MULTIPLY:
+            return Kind.GATE
+        case Mode.NORMALIZE:
+            return Kind.SOFTMAX if operator.statistic is Statistic.EXPONENTIALS else Kind.NORMALIZATION
         case Mode.ARRAY:
             whole = operator.kernel == (operator.source.height, operator.source.width)
             return Kind.DENSE if whole else Kind.CONVOLUTION
@@ -133,11 +141,8 @@ def _kind(one: Tiled) -> Kind:
 def _cut(one: Tiled, parts: Parts, config: Config) -> Cut:
     """Pages from the first command that names them to the last; where all do not fit, only those of a command."""
     views = one.operator.buffers
-    roles: dict[Buffer, set[Role]] = defaultdict(set)
-    for command in one.commands:
-        for role, operand in command.operands.items():
-            roles[operand.buffer].add(role)
-    parameters = {buffer for buffer, some in roles.items() if some & PARAMETERS}
+    named = {operand.buffer for command in one.commands for operand in command.operands.values()}
+    parameters = {buffer for buffer in named if buffer.kind in PARAMETERS}
     room = config.frames - reserve(config)
     for peak in (_longest, _largest):
         held = peak(one.commands, parameters, config)
@@ -161,13 +166,13 @@ def _touched(one: Tiled, buffer: Buffer, parts: Parts) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for view in one.operator.views for name in parts.within(view, buffer)))
 
 
-def _pages(commands: Iterable[Command], roles: AbstractSet[Role], config: Config) -> int:
-    """Different pages that commands name in some roles."""
+def _pages(commands: Iterable[Command], classes: AbstractSet[TensorClass], config: Config) -> int:
+    """Different pages that commands name of buffers of some classes."""
     return len({
         (operand.buffer, page)
         for command in commands
-        for role, operand in command.operands.items()
-        if role in roles
+        for operand in command.operands.values()
+        if operand.buffer.kind in classes
         for first, end in operand.pages(config.page_words)
         for page in range(first, end)
     })

@@ -27,8 +27,8 @@ def compiled_and_checked(path: Path, config: Config, batch: int | None = None) -
     return compiled
 
 
-def largest_difference(compiled: Compiled, path: Path, rng: np.random.Generator) -> int:
-    """Run random inputs; the largest difference of any output from onnxruntime's, which the graph's must equal."""
+def largest_difference(compiled: Compiled, path: Path, rng: np.random.Generator, *, equal: bool = True) -> int:
+    """Run random inputs; the largest difference of any output from the graph's, which must be `equal` onnxruntime's."""
     graph = compiled.graph
     inputs = random_inputs(graph, rng)
     stored = quantize_inputs(graph, inputs)
@@ -37,7 +37,7 @@ def largest_difference(compiled: Compiled, path: Path, rng: np.random.Generator)
     assert run.cycles, (run.error, run.error_address)
     outputs, maps = compiled.outputs(dram), evaluate(graph, stored)
     wanted = {port.name: as_onnx(port, maps[port.tensor.name]) for port in graph.outputs}
-    if not saturates():
+    if equal and not saturates():
         for port, theirs in zip(graph.outputs, Reference(path).run(inputs).values(), strict=True):
             assert np.array_equal(wanted[port.name].reshape(-1), theirs.reshape(-1)), port.name
     gaps = [

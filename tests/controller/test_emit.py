@@ -37,7 +37,8 @@ def test_the_bytes_are_the_instructions(compiled: Compiled) -> None:
     assert (header["magic"], header["configuration"]) == (MAGIC, compiled.config.hash)
     assert header["length"] == len(compiled.instructions) + 1
     for word, instruction in zip(words[1:], compiled.instructions, strict=False):
-        assert {**WORDS[instruction.opcode].decode(word)} == {"opcode": instruction.opcode, **instruction.fields}
+        zeros = WORDS[instruction.opcode].decode(0)
+        assert WORDS[instruction.opcode].decode(word) == {**zeros, "opcode": instruction.opcode, **instruction.fields}
     assert compiled.instructions[-1].opcode is Opcode.END
     assert not any(words[header["length"] :])
 

@@ -62,9 +62,9 @@ def test_refuses_an_old_opset(tmp_path: Path) -> None:
 
 def test_refuses_an_unsupported_operator(tmp_path: Path) -> None:
     network = model()
-    network.output(network.node("Softmax", [network.input([1, 2, 3, 3])]))
+    network.output(network.node("LRN", [network.input([1, 2, 3, 3])], size=3))
     sentence = refused(network.save(tmp_path / "m.onnx"))
-    assert sentence.startswith("Softmax 'Softmax2' is not supported: the operators are Add, AveragePool, ")
+    assert sentence.startswith("LRN 'LRN2' is not supported: the operators are Add, AveragePool, ")
 
 
 @pytest.mark.parametrize("shape", [[1, 2, "height", 3], [1, 2, 0, 3]])

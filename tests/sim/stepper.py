@@ -151,7 +151,8 @@ class Stepper:
         self.beats: list[int] = []
         self.taken: list[int] = []
         self.fetched = 0
-        # Tiles left of each WEIGHTS and its start; rows left to load; since when a tile is in the shadow registers.
+        # Tiles left of each WEIGHTS, its start, cycles of a tile; cycles left to load; since when a tile is in the
+        # shadow registers.
         self.tiles: deque[list[int]] = deque()
         self.loading = 0
         self.loaded_at: int | None = None
@@ -234,7 +235,7 @@ class Stepper:
             return
         if queue is Queue.WEIGHTS:
             line.free = 1 << 60
-            self.tiles.append([work["tiles"], cycle])
+            self.tiles.append([work["tiles"], cycle, self.config.rows << work["turned"]])
             self._load(cycle)
             return
         if queue is Queue.ARRAY:
@@ -244,8 +245,10 @@ class Stepper:
         finish = cycle - 1 + {
             Queue.PLACE: timing.PLACE_LATENCY + c.page_words,
             Queue.TAKE: c.page_words + timing.TAKE_LATENCY,
-            Queue.POST: timing.POST_ISSUE + 8 + work.get("table_words", 0) + work.get("tap_words", 0) + timing.POST_TURN
-            + work.get("slots", 0) * work.get("slot_cycles", 0) + work.get("addends", 0) + timing.POST_LATENCY,
+            Queue.POST: timing.POST_ISSUE
+            + sum(work.get(kind, 0) for kind in ("constants_words", "table_words", "tap_words"))
+            + timing.POST_TURN + work.get("slots", 0) * work.get("slot_cycles", 0) + work.get("addends", 0)
+            + work.get("latency", 0),
         }[queue]
         line.free = finish + 1
         self._at(finish, line.finishes.append)
@@ -260,7 +263,7 @@ class Stepper:
         return self.loaded_at is not None and self.loaded_at <= cycle
 
     def _weights(self, cycle: int) -> None:
-        """Load the next tile, one row's address a cycle, when the shadow registers are free."""
+        """Load the next tile, one row's address a cycle, when the shadow registers are free; turn it row by row."""
         if self.loading:
             self.loading -= 1
             if not self.loading:
@@ -280,7 +283,7 @@ class Stepper:
     def _load(self, cycle: int) -> None:
         """In ``cycle`` the registers are free and the command has started: the first address is in the next."""
         if self.tiles and self.can_load and not self.loading and self.tiles[0][1] <= cycle:
-            self.can_load, self.loading = False, self.config.rows
+            self.can_load, self.loading = False, self.tiles[0][2]
 
     def _array(self, cycle: int) -> None:
         """Issue a pixel a cycle; a pass begins with a swap."""

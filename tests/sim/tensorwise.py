@@ -92,13 +92,19 @@ class Tensorwise:
         if mode is Mode.ARRAY:
             if fields["first"]:
                 self.sums = [[0] * self.config.cols for _ in pixels]
-            tiles = self.operands[Role.WEIGHTS]["run"] // self.config.rows
-            weights = [[self._word(Role.WEIGHTS, t * self.config.rows + r) for r in lanes] for t in range(tiles)]
+            operand = self.operands[Role.WEIGHTS]
+            rows = range(operand["run"] * operand["count"])
+            words = [self._word(Role.WEIGHTS, self._row(Role.WEIGHTS, row)) for row in rows]
+            tiles = len(words) // self.config.rows
+            zero, other = kernel["zero"], kernel["other_zero"]
             for p in pixels:
                 for t in range(tiles):
                     word = self._tap(fields, p, t)
                     for c in lanes:
-                        self.sums[p][c] += sum(word[r] * weights[t][r][c] for r in lanes)
+                        for r in lanes:
+                            row, column = (c, r) if fields["turned"] else (r, c)
+                            weight = words[t * self.config.rows + row][column]
+                            self.sums[p][c] += (word[r] - zero) * (weight - other)
             totals = self.sums
         else:
             totals = []

@@ -20,7 +20,7 @@ from spec.isa import Queue
 from spec.memory import PROFILES, Memory
 from spec.program import Instruction, Opcode, assemble
 from spec.registers import CAUSES
-from spec.timing import POST_TURN
+from spec.timing import POST_LATENCY, POST_TURN
 from spec.trace import Transaction
 from tb.machines import configuration, memory
 from tb.programs import sample
@@ -59,14 +59,17 @@ def spill(n: int, *, half: int = 0) -> list[Command]:
     return [take, Command(Queue.WRITE, n, {"address": n * 128}, data={Queue.TAKE: n + 1})]
 
 
-def tiles(n: int, count: int, pixels: int, *, serial: int = 0, half: int = 0) -> list[Command]:
-    work = {"tiles": count, "pixels": pixels, "serial": serial}
+def tiles(
+    n: int, count: int, pixels: int, *, serial: int = 0, turned: int = 0, half: int = 0
+) -> list[Command]:
+    work = {"tiles": count, "pixels": pixels, "serial": serial, "turned": turned}
     return [Command(Queue.WEIGHTS, n, work), Command(Queue.ARRAY, n, work, half=half)]
 
 
 def stream(slots: int, **more: int) -> dict[str, int]:
     """The work of a POST command of so many slots."""
-    return {"table_words": 0, "tap_words": 0, "slots": slots, "slot_cycles": 1, "addends": 0, **more}
+    fixed = {"constants_words": 8, "latency": POST_LATENCY}
+    return {"table_words": 0, "tap_words": 0, "slots": slots, "slot_cycles": 1, "addends": 0, **fixed, **more}
 
 
 def test_a_program_of_nothing() -> None:
@@ -150,6 +153,29 @@ def test_serial_passes() -> None:
     result = times(*tiles(0, 3, 4, serial=1))
     assert spans(result, Queue.WEIGHTS) == [(2, 23)]
     assert spans(result, Queue.ARRAY) == [(7, 27)]
+
+
+def test_turned_passes() -> None:
+    """Addresses of tile 0 in 3..6, all four words are there before the first row leaves: four cycles later, in 11.
+
+    Swap in 12, pixels 12..15; tile 1 at 13..16, swap in 21; tile 2 at 22..25, ready in 30. Pixels 30..33.
+    """
+    result = times(*tiles(0, 3, 4, turned=1))
+    assert spans(result, Queue.WEIGHTS) == [(2, 29)]
+    assert spans(result, Queue.ARRAY) == [(11, 33)]
+
+
+def test_turned_passes_longer_than_their_weights() -> None:
+    """Nine pixels hide what twice four rows and the issue take: swaps in 12, 21, 30, as without a turn."""
+    result = times(*tiles(0, 3, 9, turned=1))
+    assert spans(result, Queue.ARRAY) == [(11, 38)]
+
+
+def test_serial_turned_passes() -> None:
+    """Pixels 12..15, addresses 16..19, swap in 24; pixels 24..27, addresses 28..31, swap in 36."""
+    result = times(*tiles(0, 3, 4, serial=1, turned=1))
+    assert spans(result, Queue.WEIGHTS) == [(2, 35)]
+    assert spans(result, Queue.ARRAY) == [(11, 39)]
 
 
 def test_weights_run_ahead_of_the_pass_before() -> None:

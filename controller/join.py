@@ -1,0 +1,77 @@
+"""Concat: channels side by side, which lie where they are, or tokens one behind the other, which are copied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from controller.arithmetic import constant_of
+from controller.attributes import whole
+from controller.graph import Concatenation, Constant, Gather, Requantize, Tensor
+from controller.rescale import rescaling
+from controller.values import Map, QuantizedConstant, Unfinished, quantization_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from controller.names import Names
+    from controller.source import SourceNode
+
+
+def lower_concat(names: Names, node: SourceNode) -> Unfinished:
+    """Concat along channels or tokens; operands may have scales of their own."""
+    values = [names.values.get(name) for name in node.inputs]
+    some = [index for index, value in enumerate(values) if not isinstance(value, QuantizedConstant)]
+    if not some:
+        raise names.source.refuse(node, "must have an activation among its operands")
+    first = names.map_of(node, some[0], tokens=True)
+    axis = whole(names.source, node, "axis", 0) % first.rank
+    if first.tokens and axis == first.rank - 2:
+        return _tokens(names, node, first)
+    maps = [names.map_of(node, index, tokens=True) for index in range(len(node.inputs))]
+    channels = first.rank - 1 if first.tokens else 1
+    if axis != channels:
+        raise names.source.refuse(node, f"must be along channels (axis {channels}), not axis {axis}")
+    batch, _, height, width = first.tensor.shape
+    if any((one.tensor.shape[0], *one.tensor.shape[2:]) != (batch, height, width) for one in maps):
+        raise names.source.refuse(node, "must have operands of one height and width")
+
+    def build(result: Tensor, _low: float, _high: float) -> Concatenation:
+        tensors = tuple(one.tensor for one in maps)
+        return Concatenation(node.name, tensors, result, _forms(tensors, result))
+
+    count = sum(one.tensor.shape[1] for one in maps)
+    return Unfinished(node, (batch, count, height, width), first.rank, build, tokens=first.tokens)
+
+
+def _forms(tensors: Iterable[Tensor], result: Tensor) -> tuple[Requantize | None, ...]:
+    """What gives each operand the scale of the result; None where it has that."""
+    form = quantization_of(result)
+    return tuple(None if quantization_of(one) == form else rescaling(one, result) for one in tensors)
+
+
+def _tokens(names: Names, node: SourceNode, like: Map) -> Unfinished:
+    """Tokens one behind the other, of one image; some may be constants, as a class token is."""
+    if like.tensor.shape[0] > 1:
+        raise names.source.refuse(node, f"must join tokens of one image, not of a batch of {like.tensor.shape[0]}")
+    tensors: list[Tensor] = []
+    constants: list[Constant] = []
+    for index, name in enumerate(node.inputs):
+        value = names.values.get(name)
+        if isinstance(value, QuantizedConstant):
+            if value.values.ndim != like.rank:
+                raise names.source.refuse(node, f"must have constants of {like.rank} dimensions")
+            constants.append(constant_of(names, node, index, value, value.values, like))
+            tensors.append(constants[-1].result)
+        else:
+            tensors.append(names.map_of(node, index, tokens=True).tensor)
+    channels = like.tensor.shape[1]
+    if any(one.shape[:3] != (1, channels, 1) for one in tensors):
+        raise names.source.refuse(node, f"must join tokens of {channels} channels")
+    pixels = tuple((place, pixel) for place, one in enumerate(tensors) for pixel in range(one.shape[3]))
+
+    def build(result: Tensor, _low: float, _high: float) -> Gather:
+        return Gather(node.name, tuple(tensors), result, _forms(tensors, result), pixels)
+
+    return Unfinished(
+        node, (1, channels, 1, len(pixels)), like.rank, build, tokens=True, before=tuple(constants)
+    )
