@@ -204,13 +204,15 @@ async def starts_and_finishes_when_promised_with_the_sums_of_the_model(dut, pace
 
 
 @cocotb.test()
-async def reads_one_word_a_cycle_in_serial_mode(dut):
+@cocotb.parametrize(turned=[False, True])
+async def reads_one_word_a_cycle_in_serial_mode(dut, turned):
     driver = Driver(dut, 1.0)
     await driver.bench.reset()
-    for pixels in (1, 2, driver.config.rows, driver.config.rows + 1):
+    rows = driver.config.rows
+    for pixels in (1, 2, rows, rows + 1, 2 * rows, 2 * rows + 1):
         jobs = some_jobs(driver, 1)[-1:]
         jobs[0].window.update(out_height=1, out_width=pixels, kernel_h=2, kernel_w=3)
-        jobs[0].first, jobs[0].serial, jobs[0].wait, jobs[0].half = True, True, 0, 0
+        jobs[0].first, jobs[0].serial, jobs[0].wait, jobs[0].half, jobs[0].turned = True, True, 0, 0, turned
         jobs[0].tiled(driver)
         seen, got = await driver.run(jobs)
         judge(driver, jobs, seen, got)
