@@ -115,15 +115,17 @@ class Operators:
         return [pixels.chain(tile) for tile in tiles.values()]
 
     def _move(self, tile: list[Part]) -> None:
-        """Now and then fetch a range of pages ahead, or evict one."""
+        """Now and then fetch a range of pages ahead, or evict one; or whole tensors, which may be more than fit."""
         if self.rng.random() < 0.2:
-            tensor, (offset, run, stride, count) = self.rng.choice([*tile[-1].operands.values()])
+            operands = [*tile[-1].operands.values()]
+            ranges = [self.rng.choice(operands)]
             opcodes = self.rng.choice(((Opcode.PREFETCH,), (Opcode.EVICT,), (Opcode.EVICT, Opcode.PREFETCH)))
             if self.rng.random() < 0.5:
-                offset, run, stride, count = 0, tensor.words, 0, 1
-            assert tensor.slot is not None
-            for opcode in opcodes:
-                self._emit(opcode, slot=tensor.slot, offset=offset, run=run, stride=stride, count=count)
+                ranges = [(tensor, (0, tensor.words, 0, 1)) for tensor, _ in operands]
+            for tensor, (offset, run, stride, count) in ranges:
+                assert tensor.slot is not None
+                for opcode in opcodes:
+                    self._emit(opcode, slot=tensor.slot, offset=offset, run=run, stride=stride, count=count)
 
     def _bury(self, dying: list[Tensor], tiles: list[list[Part]]) -> None:
         """Tensors that nobody names again: their pages are released, all or some; or the last COMPUTE drops them."""

@@ -157,7 +157,7 @@ async def agrees_with_the_model(dut, pace):
 @cocotb.test()
 async def the_sum_of_lanes_wraps(dut):
     """After very many blocks of the smallest lanes, on the widest words: on others there would be too many."""
-    if LANES < WIDTHS[-1]:
+    if LANES not in WIDTHS[-1:]:
         return
     play = Play(dut)
     await play.begin()
