@@ -98,7 +98,7 @@ def _steps() -> str:
 def _formulas() -> str:
     parts = (
         timing.sums_latency, timing.weights_load, timing.ArrayTime, timing.array_time, timing.lookup_words,
-        timing.region, timing.slot_cycles, timing.post_time,
+        timing.exponential_words, timing.moments_words, timing.region, timing.slot_cycles, timing.post_time,
     )  # fmt: skip
     return "```python\n" + "\n\n\n".join(inspect.getsource(part).rstrip() for part in parts) + "\n```"
 
@@ -185,6 +185,6 @@ TABLES: dict[str, Callable[[], str]] = {
     **{f"word.{word.name}": word.table for word in (isa.HEADER, *isa.WORDS.values())},
     **{
         f"enum.{kind.__name__}": partial(_enumeration, kind)
-        for kind in (isa.Opcode, isa.Role, isa.Mode, isa.TensorClass, isa.Queue)
+        for kind in (isa.Opcode, isa.Role, isa.Mode, isa.Statistic, isa.TensorClass, isa.Queue)
     },
 }

@@ -14,11 +14,10 @@ from hw.depthwise import Depthwise
 from hw.factor import Factor
 from hw.float32 import FLOAT
 from hw.lookup import Lookup
-from hw.multiply import Multiply
 from hw.normalize import Normalize
+from hw.pixelwise import Pixelwise
 from hw.ports import ReadPort, WritePort
 from hw.requantize import Requantize
-from hw.statistics import Statistics
 from hw.walker import Walker
 from hw.windows import Windows
 from spec.isa import Mode
@@ -91,16 +90,10 @@ class Postprocess(wiring.Component):
         m.submodules.outputs = outputs = Walker(config=c)
         m.submodules.depthwise = depthwise = Depthwise(config=c)
         m.submodules.average = average = Average(config=c)
-        m.submodules.multiply = multiply = Multiply(config=c)
-        m.submodules.statistics = statistics = Statistics(config=c)
-        m.submodules.normalize = normalize = Normalize(config=c)
+        m.submodules.pixels = pixels = Pixelwise(config=c)
         command, averaging, multiplying, measuring, normalizing = Signal(k.post), *(Signal() for _ in range(4))
-        m.d.comb += [
-            averaging.eq(command.mode == Mode.AVERAGE),
-            multiplying.eq(command.mode == Mode.MULTIPLY),
-            measuring.eq(command.mode == Mode.MEASURE),
-            normalizing.eq(command.mode == Mode.NORMALIZE),
-        ]
+        modes = (averaging, Mode.AVERAGE), (multiplying, Mode.MULTIPLY), (measuring, Mode.MEASURE)
+        m.d.comb += [which.eq(command.mode == mode) for which, mode in (*modes, (normalizing, Mode.NORMALIZE))]
         with m.If(self.start):
             m.d.sync += command.eq(self.payload)
         m.d.comb += [getattr(windows, name).eq(self.payload[name]) for name in ("window", "lines", "region")]
@@ -126,17 +119,8 @@ class Postprocess(wiring.Component):
             depthwise.pad.eq(windows.pad),
             average.start.eq(self.start),
             average.pad.eq(windows.pad),
-            multiply.pad.eq(windows.pad),
-            *(getattr(multiply, name).eq(command.window[name]) for name in ("zero", "other_zero")),
-            statistics.start.eq(self.start),
-            statistics.measuring.eq(measuring),
-            statistics.pad.eq(windows.pad),
-            statistics.lanes.eq(command.window.lanes),
-            *(getattr(statistics, name).eq(command[name]) for name in ("first", "closing", "statistic")),
-            normalize.start.eq(statistics.ready),
-            normalize.mantissa.eq(statistics.factor.mantissa),
-            normalize.shift.eq(statistics.factor.shift),
-            normalize.numbers.eq(statistics.numbers),
+            pixels.start.eq(self.start),
+            pixels.command.eq(command),
         ]
 
         # Issue: what is asked for in this cycle, and what it will be when it is here.
@@ -239,14 +223,11 @@ class Postprocess(wiring.Component):
             average.part.eq(Cat(part_here)),
             average.padded.eq(padded_here),
             average.word.eq(self.read.data),
-            multiply.tap.eq(tap_here),
-            multiply.other.eq(addend_here & multiplying),
-            multiply.padded.eq(padded_here),
-            multiply.word.eq(self.read.data),
-            statistics.load.eq(weights_here & (measuring | normalizing)),
-            statistics.tap.eq(tap_here & (measuring | normalizing) & ~Cat(part_here).any()),
-            statistics.padded.eq(padded_here),
-            statistics.word.eq(self.read.data),
+            pixels.load.eq(weights_here),
+            pixels.tap.eq(tap_here & ~Cat(part_here).any()),
+            pixels.other.eq(addend_here),
+            pixels.padded.eq(padded_here),
+            pixels.word.eq(self.read.data),
         ]
 
         # Rows: bit i of the flow is a row whose last address was i + 1 cycles ago. Sums and totals come together.
@@ -263,11 +244,8 @@ class Postprocess(wiring.Component):
             m.d.sync += waiting.eq(Cat(waiting[len(word) :], word))
 
         totals = [Mux(averaging, *pair) for pair in zip(average.averages, depthwise.totals, strict=True)]
-        late = Signal(k.sums, reset_less=True)
-        with m.If(flow[meeting - 1] & (multiplying | normalizing)):
-            for index in range(c.cols):
-                m.d.sync += late[index].eq(Mux(multiplying, multiply.products[index], normalize.totals[index]))
-        totals = [Mux(multiplying | normalizing, *pair) for pair in zip(late, totals, strict=True)]
+        totals = [Mux(multiplying | normalizing, *pair) for pair in zip(pixels.totals, totals, strict=True)]
+        m.d.comb += pixels.take.eq(flow[meeting - 1] & (multiplying | normalizing))
         for index in range(c.cols):
             m.submodules[f"lane_{index}"] = lane = Requantize(config=c)
             m.d.comb += [
@@ -290,7 +268,7 @@ class Postprocess(wiring.Component):
             self.write.address.eq(outputs.address),
             outputs.step.eq(self.write.valid),
         ]
-        ending = Mux(measuring, statistics.finish, flow[-1] & ~flow[:-1].any())
+        ending = Mux(measuring, pixels.finish, flow[-1] & ~flow[:-1].any())
         m.d.sync += self.finish.eq(fsm.ongoing("DRAIN") & ending)
 
         with m.If(~ResetSignal()):

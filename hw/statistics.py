@@ -51,7 +51,7 @@ class Statistics(wiring.Component):
     Members
     -------
     start : In(1)
-        The next word is the first pixel's, or the first of the operand.
+        The next word is the first of the operand, or the first pixel's, which comes two cycles later at the earliest.
     measuring, first, closing, statistic, lanes : In
         Join; begin anew; find the factor; what, and of how many lanes, 0 for all. With ``pad`` these hold while words
         are on the way.

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spec.errors import Error
-from spec.isa import LINE, LINE_KERNEL, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, TensorClass
+from spec.isa import LINE, LINE_KERNEL, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, Statistic, TensorClass
 from spec.program import Instruction, assemble
-from spec.timing import CONSTANTS_WORDS, border_words, lookup_words
+from spec.timing import CONSTANTS_WORDS, border_words, exponential_words, lookup_words, moments_words
 
 if TYPE_CHECKING:
     import random
 
     from spec.config import Config
 
-__all__ = ["MODES", "REFUSED", "Author"]
+__all__ = ["REFUSED", "Author"]
 
 Range = dict[str, int]
 #: What can be made to go wrong in the last instruction of a program.
@@ -23,15 +23,14 @@ REFUSED = (
     Error.WINDOW_OUT_OF_RANGE, Error.OPERAND_OUT_OF_RANGE, Error.BAD_SHAPE, Error.OPERANDS_DO_NOT_FIT,
 )  # fmt: skip
 
-#: The modes that the machine has.
-MODES = tuple(mode for mode in Mode if mode <= Mode.AVERAGE)
-
 #: Fields that decide whether a shape is legal.
 SHAPED = {
     Opcode.OPERAND: ("run", "count", "slot"),
     Opcode.KERNEL: ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "blocks"),
-    Opcode.COMPUTE: ("height", "width", "residual", "table", "last", "mode", "lines"),
+    Opcode.COMPUTE: ("height", "width", "residual", "table", "last", "mode", "lines", "statistic", "closing"),
 }
+#: Modes that go through the line buffer, and those that take pixels one by one.
+LINED, PIXELWISE = (Mode.DEPTHWISE, Mode.SUM, Mode.MAX), (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
 
 
 class Author:
@@ -103,7 +102,9 @@ class Author:
         firsts = [span["offset"] + i * span["stride"] for i in range(span["count"])]
         return {window + p for f in firsts for p in range(f // size, (f + span["run"] - 1) // size + 1)}
 
-    def _spans(self, mode: Mode, taps: int, height: int, width: int, *, last: bool) -> dict[Role, Range] | None:
+    def _spans(
+        self, mode: Mode, taps: int, height: int, width: int, *, last: bool, statistic: Statistic, closing: bool
+    ) -> dict[Role, Range] | None:
         c, rng = self.config, self.random
         slots = [s for s, (_, pages) in self.windows.items() if pages]
         wanted = {Role.INPUT: {}}
@@ -114,6 +115,9 @@ class Author:
             wanted[Role.WEIGHTS] = {"run": taps, "count": 1}
         elif mode == Mode.AVERAGE:
             wanted[Role.WEIGHTS] = {"run": border_words(c) * rng.choice((1, 2, rng.randint(1, LINE))), "count": 1}
+        elif mode == Mode.NORMALIZE or (mode == Mode.MEASURE and (closing or statistic is Statistic.EXPONENTIALS)):
+            words = exponential_words(c) if statistic is Statistic.EXPONENTIALS else moments_words(c)
+            wanted[Role.WEIGHTS] = {"run": words, "count": 1}
         if last:
             wanted[Role.CONSTANTS] = {"run": CONSTANTS_WORDS, "count": 1}
             wanted[Role.RESIDUAL] = wanted[Role.OUTPUT] = {"run": width, "count": height}
@@ -130,13 +134,20 @@ class Author:
         """A legal COMPUTE with its registers, if one is found quickly; ``changes`` make it illegal."""
         c, rng = self.config, self.random
         for _ in range(50):
-            mode, last = rng.choice((Mode.ARRAY, *MODES)), rng.random() < 0.7
-            last |= mode != Mode.ARRAY
-            lines = mode not in (Mode.ARRAY, Mode.AVERAGE) and rng.random() < 0.5
+            mode, last = rng.choice(list(Mode)), rng.random() < 0.7
+            last = last if mode == Mode.ARRAY else mode != Mode.MEASURE
+            lines = mode in LINED and rng.random() < 0.5
             kernel_h, kernel_w = (rng.randint(1, LINE_KERNEL if lines else 4) for _ in range(2))
+            if mode in PIXELWISE:
+                kernel_h = kernel_w = 1
+            statistic = Statistic(rng.randrange(mode == Mode.NORMALIZE, len(Statistic)))
+            closing = rng.random() < 0.5 and statistic is not Statistic.LARGEST
             height, width = rng.randint(1, 6), rng.randint(1, 2 * c.page_words)
-            spans = self._spans(mode, kernel_h * kernel_w, height, width, last=last)
-            if spans is None or (mode == Mode.ARRAY and height * width > c.half_rows):
+            spans = self._spans(
+                mode, kernel_h * kernel_w, height, width, last=last, statistic=statistic, closing=closing
+            )
+            limited = mode in (Mode.ARRAY, Mode.MEASURE, Mode.NORMALIZE)
+            if spans is None or (limited and height * width > c.half_rows):
                 continue
             if mode == Mode.DEPTHWISE and kernel_h * kernel_w > c.window_taps:
                 continue
@@ -155,7 +166,7 @@ class Author:
             Opcode.KERNEL, kernel_h=kernel_h, kernel_w=kernel_w, stride_h=stride_h, stride_w=stride_w,
             dilation_h=int(lines), dilation_w=1 if lines else rng.randint(1, 9),
             blocks=rng.randint(1, 9) if mode == Mode.ARRAY else 1,
-            **{name: rng.randint(-128, 127) for name in ("pad", "zero", "other_zero")},
+            **{name: rng.randint(-128, 127) for name in ("pad", "zero", "other_zero")}, lanes=rng.getrandbits(6),
         )  # fmt: skip
         self.add(Opcode.BOUNDS, height=rng.getrandbits(14), width=rng.getrandbits(14),
                  row_stride=rng.getrandbits(20), block_stride=rng.getrandbits(20))  # fmt: skip
@@ -166,9 +177,9 @@ class Author:
             self.operator += 1
         shape = {"height": height, "width": width, "y": rng.randint(-99, 99), "x": rng.randint(-99, 99)}
         self.add(
-            Opcode.COMPUTE, mode=mode, last=last, operator=self.operator & 0xFFF, residual=rng.randrange(2),
-            table=int(Role.TABLE in spans), first=rng.random() < 0.6, lines=lines,
-            turned=rng.getrandbits(1),
+            Opcode.COMPUTE, mode=mode, last=last, operator=self.operator & 0xFFF,
+            residual=1 if mode == Mode.MULTIPLY else rng.randrange(2), table=int(Role.TABLE in spans),
+            first=rng.random() < 0.6, lines=lines, turned=rng.getrandbits(1), statistic=statistic, closing=closing,
             **{**shape, **{k: v for k, v in changes.items() if k in shape}},
         )  # fmt: skip
         return True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from spec.isa import LINE, NEVER, Mode, Opcode, Role, TensorClass
+from spec.isa import LINE, NEVER, Mode, Opcode, Role, Statistic, TensorClass
 from spec.program import Instruction
+from tb.pixels import Pixels, everywhere
 from tb.tiles import Part, Tiler
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Operators"]
 
+_MODES = (*[Mode.ARRAY] * 4, Mode.DEPTHWISE, Mode.SUM, Mode.MAX, Mode.AVERAGE, Mode.MULTIPLY, Mode.NORMALIZE)
 _KERNEL = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "pad")
 
 
@@ -39,20 +41,21 @@ class Operators:
         self._tiler = Tiler(self.config, self.rng)
         self._operator = 0
         self._maps: list[Tensor] = []
+        self._known = False
 
     def run(self) -> None:
         """One random operator: all tiles of its output."""
         rng, binder = self.rng, self.binder
         if rng.random() < 0.25:
             self._operator = (self._operator + 1) % 4096
-        mode = rng.choice((Mode.ARRAY, Mode.ARRAY, Mode.ARRAY, Mode.DEPTHWISE, Mode.SUM, Mode.MAX, Mode.AVERAGE))
+        mode = rng.choice(_MODES)
         source = self._source()
         k = self._tiler.kernel(source, mode)
         blocks = rng.randint(1, 3) if mode is Mode.ARRAY else source.blocks
         height, width = k["out_height"], k["out_width"]
         shape = {"height": height, "blocks": blocks, "width": width}
         words = height * blocks * width
-        addend = self._addend(shape, source)
+        addend = self._addend(shape, source, needed=mode is Mode.MULTIPLY)
         kind = rng.choice((TensorClass.ACTIVATION, TensorClass.ACTIVATION, TensorClass.OUTPUT))
         target = addend if addend and rng.random() < 0.5 else binder.tensor(kind, words, **shape)
         if target is not addend:
@@ -60,28 +63,36 @@ class Operators:
             target.home = words % self.config.page_words != 0 or rng.random() < 0.3
         taps = k["kernel_h"] * k["kernel_w"]
         passes = taps * source.blocks
-        weights = None
+        weights = pixels = None
         if mode is Mode.ARRAY:
             weights = self._factor(target) or binder.tensor(TensorClass.WEIGHTS, blocks * passes * self.config.rows)
         elif mode is Mode.DEPTHWISE:
             weights = binder.tensor(TensorClass.WEIGHTS, blocks * taps)
         elif mode is Mode.AVERAGE:
             weights = binder.borders(rng.choice((1, 2, rng.randint(1, LINE))), taps)
+        elif mode is Mode.NORMALIZE:
+            pixels = Pixels(binder, rng, source.blocks * self.config.rows - rng.randrange(self.config.rows))
         reach = {Mode.ARRAY: 5000 * int((passes * self.config.rows) ** 0.5), Mode.SUM: 100 * taps}
         reach |= dict.fromkeys((Mode.MAX, Mode.AVERAGE), 127)
+        reach[Mode.NORMALIZE] = rng.choice((1 << 17, 1 << 22))
         constants = binder.constants(blocks, reach.get(mode, 5000 * taps))
         table = binder.tensor(TensorClass.CONSTANTS, 256 // self.config.rows) if rng.random() < 0.25 else None
         tiles = [
             self._tiler.tile(mode, k, source, weights, constants, addend, target, table, band, block, column)
             for band, block, column in self._tiler.walk(height, blocks, width, mode)
         ]
+        if pixels is not None:
+            tiles = self._chains(pixels, k, source, [part for tile in tiles for part in tile])
         fitting = [tile for tile in tiles if all(self._tiler.fits(part.operands) for part in tile)]
         # What is left out stays as it was in DRAM.
         target.home |= len(fitting) < len(tiles)
         self.homeless |= not target.home
         self._registers(k, mode)
-        named = dict.fromkeys(t for t in (source, weights, constants) if t is not None and t is not target)
-        dying = [t for t in named if rng.random() < 0.3]
+        named = dict.fromkeys(
+            [t for t in (source, weights, constants) if t is not None]
+            + list(pixels.operands.values() if pixels else [])
+        )
+        dying = [t for t in named if t is not target and rng.random() < 0.3]
         for tile in fitting:
             self._emit_tile(tile, mode, k, target, residual=addend is not None)
             self._move(tile)
@@ -91,16 +102,33 @@ class Operators:
             self._emit(Opcode.STORE, slot=target.slot, offset=0, run=words, stride=0, count=1)
         self._maps.append(target)
 
+    def _chains(self, pixels: Pixels, k: dict[str, int], source: Tensor, parts: list[Part]) -> list[list[Part]]:
+        """All blocks of the same pixels together; before the first of a program, something of every pixel."""
+        tiles: dict[tuple[int, ...], list[Part]] = {}
+        for part in parts:
+            offset, run, stride, count = part.operands[Role.OUTPUT][1]
+            row, column = divmod(offset, stride)
+            tiles.setdefault((row, column % k["out_width"], run, count), []).append(part)
+        if not self._known:
+            line = pixels.operands[Statistic.MOMENTS]
+            zeros = {f"{name}_{side}": 0 for name in ("stride", "dilation") for side in "hw"}
+            self._emit_tile(everywhere(self.config, source, line), Mode.MEASURE, {**k, **zeros, "pad": 0}, source,
+                            residual=False)  # fmt: skip
+            self._known = True
+        return [pixels.chain(tile) for tile in tiles.values()]
+
     def _move(self, tile: list[Part]) -> None:
-        """Now and then fetch a range of pages ahead, or evict one."""
+        """Now and then fetch a range of pages ahead, or evict one; or whole tensors, which may be more than fit."""
         if self.rng.random() < 0.2:
-            tensor, (offset, run, stride, count) = self.rng.choice([*tile[-1].operands.values()])
+            operands = [*tile[-1].operands.values()]
+            ranges = [self.rng.choice(operands)]
             opcodes = self.rng.choice(((Opcode.PREFETCH,), (Opcode.EVICT,), (Opcode.EVICT, Opcode.PREFETCH)))
             if self.rng.random() < 0.5:
-                offset, run, stride, count = 0, tensor.words, 0, 1
-            assert tensor.slot is not None
-            for opcode in opcodes:
-                self._emit(opcode, slot=tensor.slot, offset=offset, run=run, stride=stride, count=count)
+                ranges = [(tensor, (0, tensor.words, 0, 1)) for tensor, _ in operands]
+            for tensor, (offset, run, stride, count) in ranges:
+                assert tensor.slot is not None
+                for opcode in opcodes:
+                    self._emit(opcode, slot=tensor.slot, offset=offset, run=run, stride=stride, count=count)
 
     def _bury(self, dying: list[Tensor], tiles: list[list[Part]]) -> None:
         """Tensors that nobody names again: their pages are released, all or some; or the last COMPUTE drops them."""
@@ -147,9 +175,9 @@ class Operators:
         maps = [t for t in self._maps[-3:] if t is not target and t.words >= self.config.rows]
         return self.rng.choice(maps) if maps and self.rng.random() < 0.35 else None
 
-    def _addend(self, shape: dict[str, int], source: Tensor) -> Tensor | None:
-        """A tensor of the output's shape to add, sometimes."""
-        if self.rng.random() < 0.6:
+    def _addend(self, shape: dict[str, int], source: Tensor, *, needed: bool) -> Tensor | None:
+        """A tensor of the output's shape to add, sometimes; or one that is needed."""
+        if self.rng.random() < 0.6 and not needed:
             return None
         same = [
             t for t in self._maps
@@ -179,8 +207,8 @@ class Operators:
         rng = self.rng
         for part in tile:
             self.binder.bind(*(tensor for tensor, _ in part.operands.values()))
-            zeros = self._zeros() if mode is Mode.ARRAY else {}
-            self._emit(Opcode.KERNEL, blocks=part.blocks, **{f: k[f] for f in _KERNEL}, **zeros)
+            zeros = self._zeros() if mode in {Mode.ARRAY, Mode.MULTIPLY} else {}
+            self._emit(Opcode.KERNEL, blocks=part.blocks, **{f: k[f] for f in _KERNEL}, **zeros, lanes=part.lanes)
             self._emit(Opcode.BOUNDS, **part.bounds)
             for role, (tensor, (offset, run, stride, count)) in part.operands.items():
                 assert tensor.slot is not None
@@ -188,14 +216,15 @@ class Operators:
                     Opcode.OPERAND, role=role, slot=tensor.slot, offset=offset, run=run, stride=stride, count=count,
                     next_use=rng.choice((NEVER, rng.randint(1, 9))), pin=rng.getrandbits(1), drop=0,
                 )  # fmt: skip
-            self._emit(
-                Opcode.COMPUTE, mode=mode, first=int(part is tile[0]), last=int(part is tile[-1]),
-                residual=int(residual), table=int(Role.TABLE in tile[-1].operands), operator=self._operator,
-                lines=int(self._tiler.lines(mode, k, part)), turned=int(mode is Mode.ARRAY and rng.random() < 0.3),
-                **part.shape,
-            )  # fmt: skip
+            fields = {
+                "mode": mode, "first": int(part is tile[0]), "last": int(part is tile[-1]), "residual": int(residual),
+                "table": int(any(Role.TABLE in one.operands for one in tile)), "operator": self._operator,
+                "lines": int(self._tiler.lines(mode, k, part)),
+                "turned": int(mode is Mode.ARRAY and rng.random() < 0.3),
+            }  # fmt: skip
+            self._emit(Opcode.COMPUTE, **{**fields, **part.shape})
             self.computes += 1
-        if rng.random() < 0.15:
+        if rng.random() < 0.15 and Role.OUTPUT in tile[-1].operands:
             offset, run, stride, count = tile[-1].operands[Role.OUTPUT][1]
             assert target.slot is not None
             self._emit(Opcode.STORE, slot=target.slot, offset=offset, run=run, stride=stride, count=count)

@@ -25,7 +25,8 @@ EVENTS = (
     "serials", "stale_stalls", "array_computes", "window_computes", "single_tiles", "chained_computes", "residuals",
     "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "sidesteps", "guesses",
     "novelties", "yields", "overdrafts", "lookups", "line_computes",
-    "average_computes", "turned_weights", "runs_of_tiles", "computed_weights",
+    "average_computes", "turned_weights", "runs_of_tiles", "computed_weights", "multiplications", "measures",
+    "factors", "normalizations",
 )  # fmt: skip
 _TOLD = (
     "merges", "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "exhausted", "sidesteps",
@@ -143,5 +144,9 @@ def _count(queue: Queue, work: dict[str, int], written: set[int], found: Counter
         found["window_computes"] += work["mode"] != 0
         found["line_computes"] += work["lines"]
         found["average_computes"] += work["mode"] == Mode.AVERAGE
+        found["multiplications"] += work["mode"] == Mode.MULTIPLY
+        found["measures"] += work["mode"] == Mode.MEASURE
+        found["factors"] += work["mode"] == Mode.MEASURE and work["closing"]
+        found["normalizations"] += work["mode"] == Mode.NORMALIZE
         found["residuals"] += work["residual"]
         found["lookups"] += work["table_words"] > 0

@@ -91,6 +91,20 @@ class Binder:
         keys = bits ^ (bits >> 31 & 0x7FFFFFFF)
         return self._filled(TensorClass.WEIGHTS, np.array([mantissa, *keys], "<i4"))
 
+    def exponentials(self) -> Tensor:
+        """A table that falls, fast or slowly; now and then any."""
+        table = 65535 * np.exp(-np.arange(256) * self._generator.uniform(0.005, 0.5))
+        if self._generator.random() < 0.2:
+            table = self._generator.integers(0, 1 << 16, 256)
+        return self._filled(TensorClass.WEIGHTS, np.asarray(table, "<u2"))
+
+    def line(self, channels: int) -> Tensor:
+        """The channels of a pixel and some epsilon; now and then any."""
+        line = self._generator.integers(0, 1 << 32, 4 * max(1, self.config.rows // 16))
+        if self._generator.random() < 0.8:
+            line[:3] = channels, self._generator.integers(0, 2000), 0
+        return self._filled(TensorClass.WEIGHTS, np.asarray(line, "<u4"))
+
     def _filled(self, tensor_class: TensorClass, table: NDArray[Any]) -> Tensor:
         raw = table.tobytes()
         made = self.tensor(tensor_class, len(raw) // self.config.rows)

@@ -12,16 +12,16 @@ import pytest
 
 from spec.config import CONFIGS
 from spec.errors import Error
-from spec.isa import HEADER, INSTRUCTION_BYTES, NEVER, Mode, Opcode, Queue, Role
+from spec.isa import HEADER, INSTRUCTION_BYTES, NEVER, Mode, Opcode, Queue, Role, Statistic
 from spec.memory import PROFILES, Memory
 from spec.program import Instruction, assemble
 from spec.registers import Policy
 from tb import agreement
-from tb.instructions import MODES
 from tb.machines import memory
 from tb.programs import sample
 from tb.regression import LARGE
 from tb.system import Job, observe
+from tb.tiles import PIXELWISE
 
 TINY = CONFIGS["tiny"]
 #: Where the program lies: tensors are below, in two pages of 4 KiB.
@@ -37,6 +37,8 @@ BIND, KERNEL, SCALE, COMPUTE = 1, 3, 5, 13
 STORED = {"slot": 1, "offset": 0, "run": 8, "stride": 0, "count": 1}
 DEAD = Instruction(Opcode.RELEASE, {"slot": 63, "first": 0, "pages": 1})
 OPERANDS = {role: 7 + role for role in Role}
+#: Modes that look at what is known of pixels; and all that write.
+MEASURED, WRITING = (Mode.MEASURE, Mode.NORMALIZE), tuple(mode for mode in Mode if mode is not Mode.MEASURE)
 
 
 def operand(role, **fields):
@@ -49,6 +51,7 @@ def program(mode=Mode.ARRAY, changes=()):
     """A COMPUTE of eight pixels with all operands, flushed; ``changes`` maps instruction numbers to fields."""
     tensor = {"tensor_class": 2, "colour": 0, "window": 0, "pages": PAGES, "page": 0, "home": 1}
     runs = {Role.WEIGHTS: {Mode.DEPTHWISE: 1, Mode.AVERAGE: 16}.get(mode, 4), Role.TABLE: 64}
+    measuring = mode is Mode.MEASURE
     taken = {**tensor, "tensor_class": 4, "window": 16, "page": OUTPUT_PAGE, "home": 0}
     made = [
         Instruction(Opcode.BIND, {"slot": 0, **tensor}),
@@ -60,8 +63,9 @@ def program(mode=Mode.ARRAY, changes=()):
         Instruction(Opcode.CLAMP, {"zero_a": 0, "low_a": -128, "high_a": 127, "zero_b": 0, "low_b": -128,
                                    "high_b": 127, "unsigned_a": 0, "unsigned_b": 0, "swap": 0}),
         *(operand(role, run=runs.get(role, 8)) for role in Role),
-        Instruction(Opcode.COMPUTE, {"mode": mode, "first": 1, "last": 1, "residual": 1, "table": 1, "operator": 1,
-                                     "height": 1, "width": 8, "y": 0, "x": 0, "lines": 0}),
+        Instruction(Opcode.COMPUTE, {"mode": mode, "first": 1, "last": int(not measuring), "residual": 1, "table": 1,
+                                     "operator": 1, "height": 1, "width": 8, "y": 0, "x": 0, "lines": 0,
+                                     "statistic": Statistic.MOMENTS, "closing": int(measuring)}),
         Instruction(Opcode.STORE, STORED),
         Instruction(Opcode.END, {}),
     ]  # fmt: skip
@@ -132,19 +136,29 @@ REFUSED = [
         OPERANDS[Role.RESIDUAL]: {"count": 4}, OPERANDS[Role.OUTPUT]: {"count": 4, "stride": 32},
     }), Error.OPERANDS_DO_NOT_FIT, COMPUTE),
     *(shape(Mode.ARRAY, COMPUTE, **{axis: 0}) for axis in ("height", "width")),
-    *(shape(mode, KERNEL, **{part: 0}) for part in ("kernel_h", "kernel_w", "blocks") for mode in MODES),
+    *(shape(mode, KERNEL, **{part: 0}) for part in ("kernel_h", "kernel_w", "blocks") for mode in Mode),
     *(shape(Mode.ARRAY, OPERANDS[role], **{part: 0}) for role in Role for part in ("run", "count")),
     ("more pixels than sums", changed({COMPUTE: {"height": 9}, OPERANDS[Role.OUTPUT]: {"count": 9},
                                        OPERANDS[Role.RESIDUAL]: {"count": 9}}), Error.BAD_SHAPE, COMPUTE),
     shape(Mode.ARRAY, OPERANDS[Role.WEIGHTS], run=6),
     shape(Mode.ARRAY, OPERANDS[Role.WEIGHTS], run=6, count=2),
-    *(shape(mode, COMPUTE, last=0) for mode in MODES if mode is not Mode.ARRAY),
-    *(shape(mode, KERNEL, blocks=2) for mode in MODES if mode is not Mode.ARRAY),
+    *(shape(mode, COMPUTE, last=int(mode is Mode.MEASURE)) for mode in Mode if mode is not Mode.ARRAY),
+    *(shape(mode, KERNEL, blocks=2) for mode in Mode if mode is not Mode.ARRAY),
     shape(Mode.DEPTHWISE, OPERANDS[Role.WEIGHTS], run=2),
     shape(Mode.DEPTHWISE, OPERANDS[Role.WEIGHTS], count=2),
     *(shape(Mode.AVERAGE, OPERANDS[Role.WEIGHTS], **fields) for fields in ({"run": 24}, {"run": 272}, {"count": 2})),
-    *(shape(mode, COMPUTE, lines=1) for mode in (Mode.ARRAY, Mode.AVERAGE)),
-    *((f"mode {mode}", changed({COMPUTE: {"mode": mode}}, Mode.SUM), Error.BAD_SHAPE, COMPUTE) for mode in (5, 7)),
+    *(shape(mode, COMPUTE, lines=1) for mode in (Mode.ARRAY, Mode.AVERAGE, *PIXELWISE)),
+    *(shape(mode, KERNEL, **{part: 2}) for mode in PIXELWISE for part in ("kernel_h", "kernel_w")),
+    shape(Mode.MULTIPLY, COMPUTE, residual=0),
+    *(shape(mode, COMPUTE, statistic=kind) for mode in MEASURED for kind in (Statistic.LARGEST, 3)),
+    *((f"{mode.name} of more pixels than there are places", changed({
+        COMPUTE: {"height": 9}, OPERANDS[Role.OUTPUT]: {"count": 9}, OPERANDS[Role.RESIDUAL]: {"count": 9},
+    }, mode), Error.BAD_SHAPE, COMPUTE) for mode in MEASURED),
+    *(shape(mode, OPERANDS[Role.WEIGHTS], **fields) for mode in MEASURED for fields in ({"run": 5}, {"count": 2})),
+    *((f"{mode.name} of {run} words of exponentials", changed({
+        COMPUTE: {"statistic": Statistic.EXPONENTIALS, "closing": 0},
+        OPERANDS[Role.WEIGHTS]: {"run": run, "count": count},
+    }, mode), Error.BAD_SHAPE, COMPUTE) for mode in MEASURED for run, count in ((127, 1), (4, 1), (128, 2))),
     ("more taps than there are", changed({KERNEL: {"kernel_h": 255}, OPERANDS[Role.WEIGHTS]: {"run": 255}},
                                          Mode.DEPTHWISE), Error.BAD_SHAPE, COMPUTE),
     # Where several apply: slots before shapes, shapes before ranges, ranges before room.
@@ -155,9 +169,9 @@ REFUSED = [
     ("room, and range of another", changed({BIND: {"pages": 33, "window": 32}, OPERANDS[Role.INPUT]: {"run": 33 * 32},
                                             OPERANDS[Role.OUTPUT]: {"offset": 8 * 32 - 1}}),
      Error.OPERAND_OUT_OF_RANGE, COMPUTE),
-    *(shape(mode, OPERANDS[Role.TABLE], **fields) for mode in MODES for fields in ({"run": 63}, {"count": 2})),
-    *(shape(mode, OPERANDS[Role.CONSTANTS], **fields) for mode in MODES for fields in ({"run": 7}, {"count": 2})),
-    *(shape(mode, OPERANDS[role], **fields) for mode in MODES for role in (Role.RESIDUAL, Role.OUTPUT)
+    *(shape(mode, OPERANDS[Role.TABLE], **fields) for mode in WRITING for fields in ({"run": 63}, {"count": 2})),
+    *(shape(mode, OPERANDS[Role.CONSTANTS], **fields) for mode in WRITING for fields in ({"run": 7}, {"count": 2})),
+    *(shape(mode, OPERANDS[role], **fields) for mode in WRITING for role in (Role.RESIDUAL, Role.OUTPUT)
       for fields in ({"run": 7}, {"count": 2})),
 ]  # fmt: skip
 
@@ -189,7 +203,7 @@ ALLOWED = (
 
 def test_good_programs_are_not_refused():
     """What the others are changed from, and odd ones; stored, so that the output can be compared."""
-    jobs = [*(job(*program(mode)) for mode in MODES), *(changed(changes, policy=policy) for changes, policy in ALLOWED)]
+    jobs = [*(job(*program(mode)) for mode in Mode), *(changed(changes, policy=policy) for changes, policy in ALLOWED)]
     seen, _ = observe(TINY, jobs, memory_bytes=LARGE)
     for one, shown in zip(jobs, seen, strict=True):
         run, dram = agreement.expected(TINY, one)

@@ -72,15 +72,17 @@ def work(queue: Queue, w: dict[str, int]) -> dict[str, Any]:
     if queue is Queue.ARRAY:
         return {"window": window, "half": w["half"], "first": w["first"], "serial": w["serial"]}
     run = {"run": w["out_width"], "count": w["out_height"]}
+    written = w["mode"] != Mode.MEASURE
     return {
-        "mode": w["mode"], "half": w["half"], "residual": w["residual"], "constants": w["constants"],
+        **{name: w[name] for name in ("mode", "first", "closing", "statistic", "half", "residual")},
+        "constants": w["constants"] if written else None,
         "lookup": int(w["table_words"] > 0), "table": w["table"] if w["table_words"] else None,
         "lines": w["lines"],
         "region": {"height": w["region_height"], "width": w["region_width"]} if w["lines"] else None,
-        "weights": w["weights"] if w["mode"] in (Mode.DEPTHWISE, Mode.AVERAGE) else None,
+        "weights": w["weights"] if w["tap_words"] else None,
         "taps": w["tap_words"], "window": window,
         "addend": {**run, "base": w["addend"], "stride": w["addend_stride"]} if w["residual"] else None,
-        "output": {**run, "base": w["output"], "stride": w["output_stride"]},
+        "output": {**run, "base": w["output"], "stride": w["output_stride"]} if written else None,
         "scale": {f.name: w[f.name] for f in SCALE.fields if f.name != "opcode"},
         "clamp": {f.name: w[f.name] for f in CLAMP.fields if f.name != "opcode"},
     }  # fmt: skip

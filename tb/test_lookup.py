@@ -12,9 +12,11 @@ import pytest
 from hw.lookup import Lookup
 from sim.lookup import replace as replaced
 from spec.config import CONFIGS
-from spec.timing import lookup_words
+from spec.timing import exponential_words, lookup_words
 from tb.bench import Bench
 
+#: Bytes of an entry.
+ENTRY = int(os.environ.get("ENTRY", "1"))
 CONFIG = replace(CONFIGS["tiny"], rows=int(os.environ.get("ROWS", "4")), cols=int(os.environ.get("ROWS", "4")))
 
 
@@ -27,7 +29,7 @@ class Play:
     """A unit and the words that are due from it."""
 
     def __init__(self, dut):
-        self.dut, self.bench = dut, Bench(dut, Lookup(config=CONFIG))
+        self.dut, self.bench = dut, Bench(dut, Lookup(config=CONFIG, entry_bytes=ENTRY))
         self.rng = np.random.default_rng(self.bench.seed)
 
     async def begin(self):
@@ -40,7 +42,8 @@ class Play:
         self.bench.set("start", 1)
         await self.bench.tick()
         self.bench.set("start", 0)
-        words = list(table.reshape(lookup_words(CONFIG), CONFIG.rows))
+        words = list(table.view(np.int8).reshape(-1, CONFIG.rows))
+        assert len(words) == (lookup_words if ENTRY == 1 else exponential_words)(CONFIG)
         while words:
             go = self.bench.go(pace)
             self.bench.set("load", int(go))
@@ -53,7 +56,9 @@ class Play:
     async def send(self, words, used, table, pace):
         """Words in, one a cycle or fewer; each must be replaced ``latency`` cycles later."""
         bench, due, sent, seen = self.bench, {}, 0, 0
-        expected = replaced(words, table) if used else words
+        expected = words
+        if used:
+            expected = replaced(words, table) if ENTRY == 1 else table[words.view(np.uint8)]
         bench.set("used", used)
         while sent < len(words) or due:
             go = sent < len(words) and bench.go(pace)
@@ -66,8 +71,8 @@ class Play:
             await bench.tick()
             if now in due:
                 index = due.pop(now)
-                got = int(self.dut.replaced.value).to_bytes(CONFIG.rows, "little")
-                mine = np.frombuffer(got, np.int8).tolist()
+                got = int(self.dut.replaced.value).to_bytes(ENTRY * CONFIG.rows, "little")
+                mine = np.frombuffer(got, expected.dtype).tolist()
                 assert mine == expected[index].tolist(), (
                     f"word {index} must be {expected[index].tolist()}, not {mine}; "
                     f"repeat: make test UNIT=lookup SEED={bench.seed}"
@@ -81,7 +86,8 @@ class Play:
         return np.concatenate([every, self.rng.integers(-128, 128, (50, CONFIG.rows)).astype(np.int8)])
 
     def table(self):
-        return self.rng.integers(-128, 128, 256).astype(np.int8)
+        entries = self.rng.integers(0, 1 << 8 * ENTRY, 256)
+        return entries.astype(np.int8) if ENTRY == 1 else entries.astype("<u2")
 
 
 @cocotb.test()
@@ -92,7 +98,7 @@ async def agrees_with_the_model(dut, pace):
     for _ in range(3):
         table = play.table()
         await play.load(table, pace)
-        for used in (1, 0, 1):
+        for used in (1, 0, 1) if ENTRY == 1 else (1,):
             assert await play.send(play.words(), used, table, pace) == 306
 
 
@@ -109,7 +115,7 @@ async def loads_from_the_first_word_after_a_reset(dut):
     await play.send(play.words(), 1, table, 1.0)
 
 
-@pytest.mark.parametrize("rows", [2, 4])
-def test_lookup(simulate, rows):
+@pytest.mark.parametrize(("rows", "entry"), [(2, 1), (4, 1), (2, 2), (4, 2)])
+def test_lookup(simulate, rows, entry):
     config = replace(CONFIGS["tiny"], rows=rows, cols=rows)
-    simulate(Lookup(config=config), environment={"ROWS": str(rows)})
+    simulate(Lookup(config=config, entry_bytes=entry), environment={"ROWS": str(rows), "ENTRY": str(entry)})

@@ -12,19 +12,23 @@ if TYPE_CHECKING:
     from spec.config import Config
     from tb.tensors import Tensor
 
-__all__ = ["Part", "Tiler", "span"]
+__all__ = ["PIXELWISE", "Part", "Tiler", "span"]
+
+#: Modes that take pixels one by one.
+PIXELWISE = (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
 
 #: offset, run, stride, count of an operand.
 Range = tuple[int, int, int, int]
 
 
 class Part(NamedTuple):
-    """A COMPUTE of a tile: its operands, BOUNDS, the fields that tell its shape, and its channel blocks."""
+    """A COMPUTE of a tile: its operands, BOUNDS, its own fields of COMPUTE, channel blocks, lanes that count."""
 
     operands: dict[Role, tuple[Tensor, Range]]
     bounds: dict[str, int]
     shape: dict[str, int]
     blocks: int
+    lanes: int = 0
 
 
 def span(first: int, count: int, step: int, reach: int, size: int) -> tuple[int, int, int]:
@@ -61,7 +65,7 @@ class Tiler:
         while True:
             k = {}
             for axis, size in (("h", source.height), ("w", source.width)):
-                kernel = rng.choice((1, 1, 2, 3, 3, 3 if small else 4))
+                kernel = 1 if mode in PIXELWISE else rng.choice((1, 1, 2, 3, 3, 3 if small else 4))
                 stride = rng.choice((1, 1, 2, 2 if small else 3))
                 dilation = rng.choice((1, 1, 1 if small else 2))
                 before, after = rng.randint(0, kernel), rng.randint(0, kernel)
@@ -76,7 +80,7 @@ class Tiler:
     def walk(self, height: int, blocks: int, width: int, mode: Mode) -> list[tuple[range, int, range]]:
         """The tiles of an output: bands of rows, blocks, ranges of columns, in a random order of loops."""
         rng = self.rng
-        most = self.config.half_rows if mode is Mode.ARRAY else 200
+        most = self.config.half_rows if mode in (Mode.ARRAY, Mode.NORMALIZE) else 200
         columns = rng.choice((width, width, rng.randint(1, width)))
         columns = min(columns, most)
         rows = max(1, min(most // columns, rng.choice((height, rng.randint(1, height), 2))))
@@ -150,7 +154,7 @@ class Tiler:
             k[f"kernel_{axis}"] <= LINE_KERNEL and k[f"stride_{axis}"] <= LINE_STRIDE and k[f"dilation_{axis}"] == 1
             for axis in "hw"
         )
-        holds = mode not in (Mode.ARRAY, Mode.AVERAGE) and small and 2 <= columns <= self.config.line_columns
+        holds = mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX) and small and 2 <= columns <= self.config.line_columns
         return holds and self.rng.random() < 0.8
 
     def fits(self, operands: dict[Role, tuple[Tensor, Range]]) -> bool:

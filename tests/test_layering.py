@@ -33,6 +33,7 @@ ONLY_HW = {
     "accumulator": "sums are an array of sim.datapath",
     "array_engine": _ENGINE,
     "loader": _ENGINE,
+    "pixelwise": "joins multiply, statistics and normalize; the bench of post-processing runs it",
     "postprocess": _ENGINE,
     "storer": _ENGINE,
     "conversion": "numpy rounds; sim.requantize uses it, and the bench of float32 compares",

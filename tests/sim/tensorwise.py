@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import isqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spec.isa import INSTRUCTION_BYTES, WORDS, Mode, Opcode, Role
+from spec.isa import INSTRUCTION_BYTES, WORDS, Mode, Opcode, Role, Statistic
 
 if TYPE_CHECKING:
     from spec.config import Config
@@ -34,6 +35,33 @@ def _fused(factor: int, ratio: np.float32, addend: np.float32) -> np.float32:
 
 
 @dataclass
+class Known:
+    """What is known of a pixel: its largest lane, sums, and the factor as mantissa and shift."""
+
+    largest: int = 0
+    sum: int = 0
+    total: int = 0
+    mantissa: int = 0
+    shift: int = 0
+
+    def divide(self, whole: int, places: int, *, root: bool) -> None:
+        """The factor of a number, or of its root."""
+        if whole == 0:
+            self.mantissa, self.shift = 0, 0
+        elif root:
+            k = (44 - whole.bit_length()) // 2
+            self.mantissa, self.shift = (1 << 38) // isqrt(whole << 2 * k), places - k
+        else:
+            k = 32 - whole.bit_length()
+            self.mantissa, self.shift = (1 << 48) // (whole << k), max(0, places - k)
+
+
+def _signed(number: int, bits: int) -> int:
+    low = number % (1 << bits)
+    return low - (1 << bits) if low >> bits - 1 else low
+
+
+@dataclass
 class Tensorwise:
     """Executes instructions one by one on ``dram``, whose page 0 lies at ``base``; every write goes straight there."""
 
@@ -44,6 +72,7 @@ class Tensorwise:
     registers: dict[int, dict[str, int]] = field(default_factory=dict)
     operands: dict[int, dict[str, int]] = field(default_factory=dict)
     sums: list[list[int]] = field(default_factory=list)
+    known: dict[int, Known] = field(default_factory=dict)
 
     def run(self, program: bytes, length: int) -> None:
         """All instructions after the header."""
@@ -106,6 +135,8 @@ class Tensorwise:
                             weight = words[t * self.config.rows + row][column]
                             self.sums[p][c] += (word[r] - zero) * (weight - other)
             totals = self.sums
+        elif mode in (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE):
+            totals = [self._pixel(fields, mode, p, self._tap(fields, p, 0)) for p in pixels]
         else:
             totals = []
             for p in pixels:
@@ -116,6 +147,49 @@ class Tensorwise:
             for p, row in zip(pixels, rows, strict=True):
                 at = self._at(Role.OUTPUT, self._row(Role.OUTPUT, p))
                 self.dram[at : at + self.config.rows] = bytes(v & 255 for v in row)
+
+    def _pixel(self, fields: dict[str, int], mode: Mode, pixel: int, word: list[int]) -> list[int]:
+        """A word that is multiplied, measured or normalized; totals of lanes, but for a word that is measured."""
+        kernel = self.registers[Opcode.KERNEL]
+        if mode is Mode.MULTIPLY:
+            other = self._word(Role.RESIDUAL, self._row(Role.RESIDUAL, pixel))
+            pairs = zip(word, other, strict=True)
+            return [(x - kernel["zero"]) * (y - kernel["other_zero"]) for x, y in pairs]
+        known = self.known.setdefault(pixel, Known())
+        if mode is Mode.MEASURE:
+            self._measure(fields, known, word[: kernel["lanes"] or len(word)])
+            return []
+        if fields["statistic"] == Statistic.EXPONENTIALS:
+            numbers = [self._exponential(known.largest - x) for x in word]
+        else:
+            numbers = [_signed(self._line()[0] * x - known.sum, 24) for x in word]
+        return [_signed(number * known.mantissa >> known.shift, 32) for number in numbers]
+
+    def _measure(self, fields: dict[str, int], known: Known, word: list[int]) -> None:
+        statistic, first = Statistic(fields["statistic"]), fields["first"]
+        if statistic is Statistic.LARGEST:
+            known.largest = max(word) if first else max(known.largest, *word)
+            return
+        if first:
+            known.total = 0
+        if statistic is Statistic.EXPONENTIALS:
+            known.total = (known.total + sum(self._exponential(known.largest - x) for x in word)) % (1 << 32)
+            if fields["closing"]:
+                known.divide(known.total, 24, root=False)
+            return
+        known.sum = _signed((0 if first else known.sum) + sum(word), 24)
+        known.total = (known.total + sum(x * x for x in word)) % (1 << 32)
+        if fields["closing"]:
+            channels, epsilon = self._line()
+            known.divide((channels * known.total - known.sum**2 + epsilon) % (1 << 44), 22, root=True)
+
+    def _exponential(self, distance: int) -> int:
+        return int(struct.unpack_from("<H", self.dram, self._at(Role.WEIGHTS, 0) + 2 * (distance % 256))[0])
+
+    def _line(self) -> tuple[int, int]:
+        """Channels and epsilon."""
+        channels, epsilon = struct.unpack_from("<IQ", self.dram, self._at(Role.WEIGHTS, 0))
+        return channels % (1 << 16), epsilon % (1 << 44)
 
     def _reduced(self, mode: Mode, taps: list[int], lane: int) -> int:
         """A window of one lane."""
@@ -141,7 +215,7 @@ class Tensorwise:
         for c, total in enumerate(totals):
             bias, factor = struct.unpack_from("<if", self.dram, table + 8 * c)
             out = _rounded(_F(total + bias) * _F(factor), clamp["zero_a"], clamp["low_a"], clamp["high_a"])
-            if fields["residual"]:
+            if fields["residual"] and fields["mode"] != Mode.MULTIPLY:
                 other = self._word(Role.RESIDUAL, self._row(Role.RESIDUAL, pixel))[c]
                 operands = [out + 128 * clamp["unsigned_a"], other + 128 * clamp["unsigned_b"]]
                 first, second = reversed(operands) if clamp["swap"] else operands

@@ -13,7 +13,7 @@ from sim.events import count_events
 from sim.machine import Machine
 from sim.scratchpad import Scratchpad
 from sim.stream import window_addresses
-from spec.isa import Mode, Queue
+from spec.isa import Mode, Queue, Statistic
 from tb.machines import configuration, memory
 from tb.programs import sample
 
@@ -21,6 +21,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+
+def pixelwise(seen: Counter[str], listen: Callable[..., None]) -> None:
+    """What is multiplied, measured and normalized."""
+
+    def multiplied(products: NDArray[np.int32], *_: object, **__: object) -> None:
+        seen["lane_products"] += products.size
+        seen["undrained"] += len(products)
+
+    def measured(_none: None, places: NDArray[np.void], words: NDArray[np.int8], kind: Statistic,
+                 operand: NDArray[np.int8], *, closing: bool, **_: object) -> None:  # fmt: skip
+        seen[kind.name] += words.size
+        seen["exponential_words"] += len(operand) * (kind is Statistic.EXPONENTIALS)
+        seen["place_reads"] += len(places)
+        seen["place_writes"] += len(places) * (1 + closing)
+        seen["factors"] += len(places) * closing
+
+    def numbered(_numbers: NDArray[np.int64], places: NDArray[np.void], words: NDArray[np.int8], kind: Statistic,
+                 operand: NDArray[np.int8]) -> None:  # fmt: skip
+        seen[kind.name] += words.size
+        seen["exponential_words"] += len(operand) * (kind is Statistic.EXPONENTIALS)
+        seen["place_reads"] += len(places)
+        seen["normalized"] += words.size
+        seen["undrained"] += len(places)
+
+    listen(sim.datapath, "multiply", multiplied)
+    listen(sim.datapath, "measure", measured)
+    listen(sim.datapath, "numbers", numbered)
 
 
 @pytest.fixture
@@ -75,6 +103,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     listen(sim.datapath, "array_sums", product)
     listen(sim.datapath, "reduce_windows", window)
     listen(sim.datapath, "average_windows", averages)
+    pixelwise(seen, listen)
     listen(sim.datapath, "requantize", row)
     listen(sim.datapath, "add_residual", lambda out, *_, **__: seen.update(added=out.size))
     listen(sim.datapath, "replace", lambda out, _, table: seen.update(looked_up=out.size, table_words=len(table)))
@@ -102,8 +131,11 @@ def test_events_are_those_of_the_data(seed: int, moved: Counter[str]) -> None:
     assert events.sum_writes == moved["passes"]
     assert events.sum_reads == moved["passes"] - moved["new"] + moved["rows"] - moved["undrained"]
     assert (events.window_products, events.window_sums, events.window_maxima, events.window_averages) == (
-        moved["DEPTHWISE"], moved["SUM"], moved["MAX"], moved["AVERAGE"],
+        moved["DEPTHWISE"], moved["SUM"], moved["MAX"] + moved["LARGEST"], moved["AVERAGE"],
     )  # fmt: skip
+    assert (events.exponentials, events.moments) == (moved["EXPONENTIALS"], moved["MOMENTS"])
+    for name in ("lane_products", "exponential_words", "place_reads", "place_writes", "normalized", "factors"):
+        assert getattr(events, name) == moved[name], name
     assert events.line_words == 2 * moved["slots"]
     assert (events.requantized, events.added) == (moved["requantized"], moved["added"])
     assert (events.looked_up, events.table_words) == (moved["looked_up"], moved["table_words"])
