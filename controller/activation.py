@@ -73,6 +73,8 @@ FUNCTIONS: Mapping[str, tuple[Callable[..., Floats], Mapping[str, float]]] = Map
 
 def lower_activation(names: Names, node: SourceNode) -> Function:
     """An activation function, as a table of its results for each integer."""
+    if any(node.inputs[1:]):
+        raise names.source.refuse(node, "must have one operand: a bias is to be added before it")
     source, real = sides(names, node, 0)
     function, defaults = FUNCTIONS[node.kind]
     attributes: dict[str, float | str] = {

@@ -60,7 +60,15 @@ def _of_number(names: Names, node: SourceNode, constant: int, real: NDArray[np.f
     )
     kernel = _kernel(node, source.tensor, value) if alone and isinstance(value, QuantizedConstant) else None
     operands = (entries, real) if constant else (real, entries)
-    return Function(node, source, _FLOAT[node.kind](*operands).astype(np.float32), kernel)
+    return Function(node, source, _made(names, node, *operands), kernel)
+
+
+def _made(names: Names, node: SourceNode, first: Floats, second: Floats) -> Floats:
+    """What the operator makes of floats."""
+    try:
+        return np.asarray(_FLOAT[node.kind](first, second), np.float32)
+    except FloatingPointError:
+        raise names.source.refuse(node, "must have numbers as results for all integers of its map") from None
 
 
 def _kernel(
@@ -91,7 +99,7 @@ def _of_functions(names: Names, node: SourceNode, constant: int | None) -> Funct
     (first, one), (second, two) = sides(names, node, 0), sides(names, node, 1)
     if first.tensor != second.tensor or first.onnx_shape != second.onnx_shape:
         raise names.source.refuse(node, "must have functions of one map as operands, or quantized ones")
-    return Function(node, first, _FLOAT[node.kind](one, two).astype(np.float32))
+    return Function(node, first, _made(names, node, one, two))
 
 
 def _added(names: Names, node: SourceNode, constant: int | None) -> Unfinished:

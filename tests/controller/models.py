@@ -122,7 +122,9 @@ class QdqModel:
     def save(self, path: Path) -> Path:
         """Write the model to a file."""
         graph = helper.make_graph(self.nodes, "model", self.inputs, self.outputs, self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
+        domains = {"": self.opset} | {node.domain: 1 for node in self.nodes if node.domain}
+        imports = [helper.make_opsetid(domain, version) for domain, version in domains.items()]
+        model = helper.make_model(graph, opset_imports=imports, ir_version=8)
         onnx.save(onnx.shape_inference.infer_shapes(model), path)
         return path
 

@@ -65,10 +65,17 @@ def test_gelu_of_erf_is_one_table_or_as_many_operators_as_are_quantized(
     assert [type(node) for node in read(path).nodes] == kinds
 
 
-@pytest.mark.parametrize("attributes", [{}, {"approximate": "tanh"}], ids=["erf", "tanh"])
-def test_gelu_is_looked_up(attributes: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "attributes"), [
+    ("Gelu", {}), ("Gelu", {"approximate": "tanh"}), ("Gelu", {"domain": "com.microsoft"}),
+    ("FastGelu", {"domain": "com.microsoft"}), ("QuickGelu", {"domain": "com.microsoft", "alpha": 1.5}),
+])  # fmt: skip
+def test_gelu_is_looked_up(kind: str, attributes: dict[str, Any], tmp_path: Path) -> None:
     model = QdqModel(unsigned=True, rng=np.random.default_rng(3), opset=20)
-    model.output(model.node("Gelu", [model.input([1, 40, 40], 0.03, 110)], **attributes), 0.02, 9)
+    model.output(model.node(kind, [model.input([1, 40, 40], 0.03, 110)], **attributes), 0.02, 9)
+    # Shape inference does not know all domains.
+    model.outputs[0].type.tensor_type.shape.CopyFrom(onnx.TensorShapeProto())
+    for side in (1, 40, 40):
+        model.outputs[0].type.tensor_type.shape.dim.add().dim_value = side
     assert compare(model.save(tmp_path / "model.onnx"), model.rng).differing == 0
 
 
@@ -152,6 +159,21 @@ def test_refuses_functions_of_two_maps(tmp_path: Path) -> None:
     first, second = (model.node("Erf", [model.input([1, 4, 5])]) for _ in range(2))
     assert refused(model, "Mul", [first, second], tmp_path) == (
         "must have functions of one map as operands, or quantized ones"
+    )
+
+
+@pytest.mark.parametrize(("kind", "value"), [("Div", 0.0), ("Pow", 0.5)])
+def test_refuses_results_that_are_no_numbers(kind: str, value: float, tmp_path: Path) -> None:
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
+    operands = [model.input([1, 4, 5], 0.05, 20), model.constant(np.float32(value))]
+    assert refused(model, kind, operands, tmp_path) == "must have numbers as results for all integers of its map"
+
+
+def test_refuses_a_bias_in_a_function(tmp_path: Path) -> None:
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(1), opset=20)
+    operands = [model.input([1, 4, 5]), constant(model, (5,))]
+    assert refused(model, "FastGelu", operands, tmp_path, domain="com.microsoft") == (
+        "must have one operand: a bias is to be added before it"
     )
 
 

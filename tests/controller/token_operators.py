@@ -178,6 +178,16 @@ def mean_of_tokens(model: QdqModel) -> set[str]:
     return {"QLinearGlobalAveragePool"}
 
 
+def reduced_tokens(model: QdqModel) -> set[str]:
+    """The kernel adds floats."""
+    tokens, channels = _sizes(model.rng, 2)
+    axes, kept = model.constant(np.array([1], np.int64)), int(model.rng.integers(2))
+    model.opset = 18
+    real = model.node("ReduceMean", [model.input([2, tokens, channels]), axes], keepdims=kept)
+    model.output(real, scale=float(model.rng.uniform(0.002, 0.03)))
+    return {"ReduceMean"}
+
+
 def sigmoid_of_heads(model: QdqModel) -> set[str]:
     apart = model.moved("Reshape", model.input([1, 9, 12]), [0, 0, 3, 4])
     taken = model.moved("Transpose", apart, perm=(0, 2, 1, 3))
@@ -191,5 +201,5 @@ TOKEN_OPERATORS = (
     dense_of_tokens, dense_with_biases, gemm_of_a_matrix, product, product_of_matrices, product_of_heads,
     heads_of_a_number, multiplication, multiplication_of_maps, multiplication_by_factors, addition_of_a_number,
     addition_of_positions, addition_of_heads, class_token, tokens_joined, channels_joined, one_token, mean_of_tokens,
-    sigmoid_of_heads,
+    reduced_tokens, sigmoid_of_heads,
 )  # fmt: skip
