@@ -11,7 +11,7 @@ from controller.cost import post_cycles
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, tiles
 from controller.layout import Buffer, Bytes, pack_taps
-from spec.isa import LINE, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role, TensorClass
+from spec.isa import LINE, LINE_ROWS, LINE_STRIDE, Mode, Role, TensorClass
 from spec.timing import AVERAGE_TURN, border_words, lookup_words, region, slot_cycles
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class WindowTiler:
     def small(self) -> bool:
         """Whether the window is one that the line buffer holds."""
         shape = zip(self.operator.kernel, self.operator.strides, self.operator.dilations, strict=True)
-        return all(k <= LINE_KERNEL and s <= LINE_STRIDE and (d == 1 or k == 1) for k, s, d in shape)
+        return all(k <= self.config.line_kernel and s <= LINE_STRIDE and (d == 1 or k == 1) for k, s, d in shape)
 
     @cached_property
     def weights(self) -> Buffer | None:
@@ -85,7 +85,7 @@ class WindowTiler:
         return (rows, columns) if holds else None
 
     def _slot_cycles(self) -> int:
-        return slot_cycles(self.config, self.operator.kernel[1])
+        return slot_cycles(self.config, *self.operator.kernel)
 
     def operands(self, tile: Tile, block: int) -> dict[Role, Range]:
         """What the command of a tile of a block names."""

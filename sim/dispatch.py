@@ -130,8 +130,8 @@ class Dispatch:
             return {"slots": taps, "slot_cycles": 1, "addends": addends}
         height, width = line_region(fields, kernel)
         return {
-            "slots": height * width, "slot_cycles": timing.slot_cycles(self.config, kernel["kernel_w"]),
-            "addends": addends, "region_height": height, "region_width": width,
+            "slots": height * width, "addends": addends, "region_height": height, "region_width": width,
+            "slot_cycles": timing.slot_cycles(self.config, kernel["kernel_h"], kernel["kernel_w"]),
         }  # fmt: skip
 
 

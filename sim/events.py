@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sim.steps import Push, Spend, Take
-from spec.isa import LINE_KERNEL, Mode, Queue
+from spec.isa import LEAST_ROWS, Mode, Queue
 from spec.timing import CONSTANTS_WORDS
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
         if work["lines"]:
             windows = work["slots"]
             reads += _words_read(_raster(work), 1, 1)
-            found["line_words"] += windows * (LINE_KERNEL - 1)
+            # Lines lie in pairs, of which those above the kernel's rows rest.
+            found["line_words"] += windows * 2 * (max(work["kernel_h"], LEAST_ROWS) // 2)
         else:
             reads += _words_read(_shape(work), 1, taps)
         found[_LANES[mode]] += windows * config.cols * taps

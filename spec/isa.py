@@ -57,8 +57,9 @@ class Mode(IntEnum):
 #: at most.
 MANTISSA, LINE = 24, 16
 
-#: What a COMPUTE with ``lines`` may have: kernel rows and columns, strides, and rows of its region of inputs.
-LINE_KERNEL, LINE_STRIDE, LINE_ROWS = 3, 2, 2047
+#: What a COMPUTE with ``lines`` may have: strides, and rows of its region of inputs. In the line buffer a kernel counts
+#: as one of so many rows at least.
+LINE_STRIDE, LINE_ROWS, LEAST_ROWS = 2, 2047, 3
 
 
 class TensorClass(IntEnum):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spec.isa import LINE, LINE_KERNEL
+from spec.isa import LEAST_ROWS, LINE
 
 if TYPE_CHECKING:
     from spec.config import Config
@@ -144,9 +144,10 @@ def region(outputs: int, kernel: int, stride: int) -> int:
     return (outputs - 1) * stride + kernel
 
 
-def slot_cycles(config: Config, kernel_w: int) -> int:
-    """Cycles of a word of a region in the line buffer: one, or one a kernel column if a lane has fewer multipliers."""
-    return -(-kernel_w * LINE_KERNEL // config.depthwise_taps)
+def slot_cycles(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Passes, a cycle each, of a word of a region in the line buffer: as many as a lane's multipliers need."""
+    rows = max(kernel_h, LEAST_ROWS)
+    return -(-kernel_w * rows // config.depthwise_taps)
 
 
 def post_time(*, table_words: int, tap_words: int, slots: int, slot_cycles: int = 1, addends: int = 0) -> int:

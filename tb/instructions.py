@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spec.errors import Error
-from spec.isa import LINE, LINE_KERNEL, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, TensorClass
+from spec.isa import LINE, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, TensorClass
 from spec.program import Instruction, assemble
 from spec.timing import CONSTANTS_WORDS, border_words, lookup_words
 
@@ -129,7 +129,7 @@ class Author:
             mode, last = rng.choice(list(Mode)), rng.random() < 0.7
             last |= mode != Mode.ARRAY
             lines = mode not in (Mode.ARRAY, Mode.AVERAGE) and rng.random() < 0.5
-            kernel_h, kernel_w = (rng.randint(1, LINE_KERNEL if lines else 4) for _ in range(2))
+            kernel_h, kernel_w = (rng.randint(1, c.line_kernel if lines else 4) for _ in range(2))
             height, width = rng.randint(1, 6), rng.randint(1, 2 * c.page_words)
             spans = self._spans(mode, kernel_h * kernel_w, height, width, last=last)
             if spans is None or (mode == Mode.ARRAY and height * width > c.half_rows):

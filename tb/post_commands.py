@@ -37,9 +37,9 @@ __all__ = ["LINED", "WEIGHTED", "Job", "World", "configuration"]
 WEIGHTED, LINED = (Mode.DEPTHWISE, Mode.AVERAGE), (Mode.DEPTHWISE, Mode.SUM, Mode.MAX)
 
 
-def configuration(rows, taps):
-    """Give the tiny machine with other words and so many multipliers a lane."""
-    return replace(CONFIGS["tiny"], rows=rows, cols=rows, depthwise_taps=taps)
+def configuration(rows, taps, kernel):
+    """Give the tiny machine with other words, so many multipliers a lane, and another line buffer."""
+    return replace(CONFIGS["tiny"], rows=rows, cols=rows, depthwise_taps=taps, line_kernel=kernel)
 
 
 class World(wiring.Component):
@@ -221,7 +221,7 @@ class Job:
         if self.lines:
             for address, last in self.raster():
                 out += [(at, address)] if address is not None else []
-                at += slot_cycles(self.config, self.window["kernel_w"])
+                at += slot_cycles(self.config, self.window["kernel_h"], self.window["kernel_w"])
                 if last and self.residual:
                     out.append((at, addends[len(ends)]))
                     at += 1
@@ -282,7 +282,7 @@ class Job:
             return post_time(**words, slots=self.count)
         addends = self.count * self.residual
         if self.lines:
-            slots, cycles = prod(self.region()), slot_cycles(self.config, self.window["kernel_w"])
+            slots, cycles = prod(self.region()), slot_cycles(self.config, self.window["kernel_h"], self.window["kernel_w"])
             return post_time(**words, slots=slots, slot_cycles=cycles, addends=addends)
         slots = self.count * self.window["kernel_h"] * self.window["kernel_w"]
         if self.mode is Mode.AVERAGE:
