@@ -18,8 +18,9 @@ class Windows(wiring.Component):
     r"""Walks windows tap after tap, or their region word after word, padding included.
 
     ``load`` in cycle t takes the command; its first cycle stands at the outputs from t + 1 on, and each cycle with
-    ``step`` brings the next one. With ``lines`` a word's slot has a cycle for each pass of the multipliers over its
-    window, and a tap with ``lanes`` one for each lane: the word is read in the first.
+    ``step`` brings the next one. With ``lines`` a word's slot has a cycle for each pass of the multipliers over the
+    window that it ends, but one if the kernel is large and no output needs that window. A tap with ``lanes`` has one
+    for each lane. The word is read in the first.
 
     ::
 
@@ -97,11 +98,13 @@ class Windows(wiring.Component):
             m.d.sync += [signal.eq(new[name]) for name, signal in kept.items()]
             m.d.sync += [signal.eq(new[f"stride_{side}"] - 1) for side, signal in strides.items()]
 
-        # The cycles of a slot: one, or one a pass, or one a lane.
-        most = Signal.like(self.part)
+        # The cycles of a slot: one, or one a pass, or one a lane; of a large kernel all where a window ends.
+        most, always, complete = Signal.like(self.part), Signal(init=1), Signal()
+        further, small = self._passes()
         with m.If(self.load):
-            m.d.sync += most.eq(Mux(self.lanes, c.rows - 1, Mux(self.lines, self._passes(), 0)))
-        final = self.part == most
+            m.d.sync += most.eq(Mux(self.lanes, c.rows - 1, Mux(self.lines, further, 0)))
+            m.d.sync += always.eq(self.lanes | small)
+        final = (self.part == most) | ~(always | complete)
         slot = self.step & final
         with m.If(self.load):
             m.d.sync += self.part.eq(0)
@@ -111,6 +114,7 @@ class Windows(wiring.Component):
         # Words still to come until a window ends in this column, and rows until one ends in this row.
         column, wait_h, wait_w = Signal.like(columns), Signal(range(c.line_kernel)), Signal(range(c.line_kernel))
         wraps = column + 1 == columns
+        m.d.comb += complete.eq(~wait_h.any() & ~wait_w.any())
         with m.If(self.load):
             m.d.sync += [column.eq(0), wait_w.eq(new.kernel_w - 1), wait_h.eq(new.kernel_h - 1)]
         with m.Elif(slot):
@@ -127,14 +131,15 @@ class Windows(wiring.Component):
             self.padded.eq(stream.padded),
             self.pad.eq(stream.pad),
             self.last.eq(Mux(lines, final, stream.last & final)),
-            self.ends.eq(Mux(lines, final & ~wait_h.any() & ~wait_w.any(), stream.last & final)),
+            self.ends.eq(Mux(lines, final & complete, stream.last & final)),
             self.done.eq(stream.done & final),
         ]
         return m
 
     def _passes(self):
-        """Passes over a window but the first."""
+        """Passes over a window but the first, and whether the kernel is small."""
         c = self.config
         sides = {side: self.window[f"kernel_{side}"][: c.line_kernel.bit_length()] for side in "hw"}
         taps = Mux(sides["h"] < LEAST_ROWS, LEAST_ROWS, sides["h"]) * sides["w"]
-        return sum(taps > c.depthwise_taps * number for number in range(1, passes(c)))
+        further = sum(taps > c.depthwise_taps * number for number in range(1, passes(c)))
+        return further, (sides["h"] <= LEAST_ROWS) & (sides["w"] <= LEAST_ROWS)

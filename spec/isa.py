@@ -57,8 +57,8 @@ class Mode(IntEnum):
 #: at most.
 MANTISSA, LINE = 24, 16
 
-#: What a COMPUTE with ``lines`` may have: strides, and rows of its region of inputs. In the line buffer a kernel counts
-#: as one of so many rows at least.
+#: What a COMPUTE with ``lines`` may have: strides, and rows of its region of inputs. There a kernel counts as one of so
+#: many rows at least; one of more rows or columns is large.
 LINE_STRIDE, LINE_ROWS, LEAST_ROWS = 2, 2047, 3
 
 

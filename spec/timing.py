@@ -144,17 +144,28 @@ def region(outputs: int, kernel: int, stride: int) -> int:
     return (outputs - 1) * stride + kernel
 
 
-def slot_cycles(config: Config, kernel_h: int, kernel_w: int) -> int:
-    """Passes, a cycle each, of a word of a region in the line buffer: as many as a lane's multipliers need."""
+def passes(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Cycles that a lane's multipliers take for a window in the line buffer."""
     rows = max(kernel_h, LEAST_ROWS)
     return -(-kernel_w * rows // config.depthwise_taps)
+
+
+def slot_cycles(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Cycles of each word of a region in the line buffer: all passes of a small kernel, the first of a larger one."""
+    return passes(config, kernel_h, kernel_w) if max(kernel_h, kernel_w) <= LEAST_ROWS else 1
+
+
+def further_cycles(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Cycles more of a word that ends a window: the other passes."""
+    return passes(config, kernel_h, kernel_w) - slot_cycles(config, kernel_h, kernel_w)
 
 
 def post_time(*, table_words: int, tap_words: int, slots: int, slot_cycles: int = 1, addends: int = 0) -> int:
     """Finish of a POST command from its start: constants, table, tap weights, slots, and addends among them (X4).
 
-    A slot is a row of sums with its addend (ARRAY), a tap of a window, or a word of the region (``lines``). In mode
-    AVERAGE it has a cycle for each lane, and each window's turn counts with the addends.
+    A slot is a row of sums with its addend (ARRAY), a tap of a window, or a word of the region (``lines``), where each
+    window's further passes count with the addends. In mode AVERAGE it has a cycle for each lane, and each window's turn
+    counts with the addends.
     """
     words = CONSTANTS_WORDS + table_words + tap_words
     return POST_ISSUE + words + POST_TURN + slots * slot_cycles + addends - 1 + POST_LATENCY

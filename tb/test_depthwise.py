@@ -14,7 +14,7 @@ from sim.depthwise import reduce_windows
 from sim.linebuffer import line_windows
 from spec.config import CONFIGS
 from spec.isa import Mode
-from spec.timing import slot_cycles
+from spec.timing import further_cycles, slot_cycles
 from tb.bench import Bench
 
 #: Multipliers a lane, and the rows and columns of the line buffer's window.
@@ -83,13 +83,14 @@ class Region:
         return reduce_windows(windows, self.mode, self.weights if self.mode is Mode.DEPTHWISE else None)
 
     def cycles(self):
-        """As of Windows; a slot has as many cycles as its multipliers need for the kernel's columns."""
-        parts, found = slot_cycles(CONFIG, *self.kernel), 0
+        """As of Windows; a slot has as many cycles as its multipliers need for what of the window is wanted."""
+        found = 0
         for row, column in np.ndindex(self.padded.shape):
             ends = all(
                 at >= k - 1 and (at - k + 1) % s == 0
                 for at, k, s in zip((row, column), self.kernel, self.strides, strict=True)
             )
+            parts = slot_cycles(CONFIG, *self.kernel) + ends * further_cycles(CONFIG, *self.kernel)
             for part in range(parts):
                 last = part == parts - 1
                 yield self.words[row, column], self.padded[row, column], part, last, found if ends and last else None

@@ -74,8 +74,8 @@ async def run(bench, region, pace, most=MOST):
         for cycle in range(first + 1, after + 1):
             got = taps(seen[cycle], kernel)
             assert np.array_equal(got, want), (
-                f"{rows}x{columns}, {most} rows: the window of word {index} in cycle {cycle} must be {want.tolist()}, not "
-                f"{got.tolist()}; repeat: make test UNIT=linebuffer SEED={bench.seed}"
+                f"{rows}x{columns}, {most} rows: the window of word {index} in cycle {cycle} must be {want.tolist()}, "
+                f"not {got.tolist()}; repeat: make test UNIT=linebuffer SEED={bench.seed}"
             )
     return len(sent)
 

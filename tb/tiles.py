@@ -134,8 +134,8 @@ class Tiler:
         """Whether the tile goes through the line buffer: mostly if it may."""
         columns = (part.shape["width"] - 1) * k["stride_w"] + k["kernel_w"]
         small = all(
-            k[f"kernel_{axis}"] <= self.config.line_kernel and k[f"stride_{axis}"] <= LINE_STRIDE and k[f"dilation_{axis}"] == 1
-            for axis in "hw"
+            k[f"kernel_{axis}"] <= self.config.line_kernel and k[f"stride_{axis}"] <= LINE_STRIDE
+            and k[f"dilation_{axis}"] == 1 for axis in "hw"
         )
         holds = mode not in (Mode.ARRAY, Mode.AVERAGE) and small and 2 <= columns <= self.config.line_columns
         return holds and self.rng.random() < 0.8

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from controller.fields import axes
 from spec.isa import LINE_STRIDE, Mode
-from spec.timing import slot_cycles
+from spec.timing import further_cycles, slot_cycles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -142,4 +142,5 @@ def _window_cycles(operator: Operator, box: _Box, config: Config) -> int:
     small = max(operator.kernel) <= config.line_kernel and max(operator.strides) <= LINE_STRIDE
     reached = tuple(axis.reach(some)[0] for axis, some in zip(axes(operator), box, strict=True))
     by_lines = _pixels((reached[0], reached[1])) * slot_cycles(config, *operator.kernel)
+    by_lines += _pixels(box) * further_cycles(config, *operator.kernel)
     return min(by_taps, by_lines) if small else by_taps

@@ -13,7 +13,7 @@ from sim.events import count_events
 from sim.machine import Machine
 from sim.scratchpad import Scratchpad
 from sim.stream import window_addresses
-from spec.isa import Mode, Queue
+from spec.isa import LEAST_ROWS, Mode, Queue
 from tb.machines import configuration, memory
 from tb.programs import sample
 
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from spec.config import Config
+
+
+def taps_at_once(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Taps that meet a window which no output needs: all of a small kernel, else those of the first pass."""
+    if max(kernel_h, kernel_w) <= LEAST_ROWS:
+        return kernel_h * kernel_w
+    places = [divmod(number, max(kernel_h, LEAST_ROWS)) for number in range(config.depthwise_taps)]
+    return sum(x < kernel_w and y < kernel_h for x, y in places)
 
 
 @pytest.fixture
@@ -58,11 +68,13 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         seen["AVERAGE"] += words.size
         seen["undrained"] += len(bytes_)
 
-    def unfinished(windows: NDArray[np.int8], _path: object, work: dict[str, int]) -> None:
+    def unfinished(windows: NDArray[np.int8], path: Any, work: dict[str, int]) -> None:  # noqa: ANN401 (as above)
         # The lines that the kernel reaches above the newest row, in pairs.
         pairs = sum(number == 0 or work["kernel_h"] > 2 * number + 1 for number in range(3))
         seen["line_words"] += 2 * pairs * work["region_height"] * work["region_width"]
-        seen[Mode(work["mode"]).name] += (work["region_height"] * work["region_width"] - len(windows)) * windows[0].size
+        rest = work["region_height"] * work["region_width"] - len(windows)
+        once = taps_at_once(path._config, work["kernel_h"], work["kernel_w"])
+        seen[Mode(work["mode"]).name] += rest * once * windows.shape[-1]
 
     def row(out: NDArray[np.int8], *_: object, **__: object) -> None:
         seen["requantized"] += out.size
