@@ -227,7 +227,8 @@ def _windows() -> list[Edit]:
     return [
         Edit("a large kernel's further passes are made only where a window ends", windows,
              "(self.part == most) | «~(always | complete)»", _NEVER),
-        Edit("where a window ends all passes are made", windows, "final = («self.part == most»)", "OLD | (MUTANT & lines)"),
+        Edit("where a window ends all passes are made", windows, "final = («self.part == most»)",
+             "OLD | (MUTANT & lines)"),
         Edit("lines up to the kernel's rows are used", lines, "used = «self.rows > 2 * index + 1» if index else 1",
              _NEVER),
         Edit("a multiplier takes in each pass a word of its own", depthwise, "word.eq(«window[x][y]»)",
