@@ -12,8 +12,8 @@ from controller.cost import post_cycles
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, tiles
 from controller.layout import Buffer, Bytes, pack_taps
-from spec.isa import LINE, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role, TensorClass
-from spec.timing import AVERAGE_TURN, border_words, lookup_words, region, slot_cycles
+from spec.isa import LINE, LINE_ROWS, LINE_STRIDE, Mode, Role, TensorClass
+from spec.timing import AVERAGE_TURN, border_words, further_cycles, lookup_words, region, slot_cycles
 
 if TYPE_CHECKING:
     from controller.operators import Operator
@@ -35,7 +35,7 @@ class WindowTiler:
     def small(self) -> bool:
         """Whether the window is one that the line buffer holds."""
         shape = zip(self.operator.kernel, self.operator.strides, self.operator.dilations, strict=True)
-        return all(k <= LINE_KERNEL and s <= LINE_STRIDE and (d == 1 or k == 1) for k, s, d in shape)
+        return all(k <= self.config.line_kernel and s <= LINE_STRIDE and (d == 1 or k == 1) for k, s, d in shape)
 
     @cached_property
     def weights(self) -> Buffer | None:
@@ -62,7 +62,10 @@ class WindowTiler:
     def lines(self, tile: Tile) -> bool:
         """Whether a tile goes through the line buffer: if it fits there, and takes no longer than tap by tap."""
         size = self._region(tile)
-        return size is not None and size[0] * size[1] * self._slot_cycles() <= tile.pixels * self.taps
+        if size is None:
+            return False
+        cycles = size[0] * size[1] * slot_cycles(self.config, *self.operator.kernel)
+        return cycles + tile.pixels * further_cycles(self.config, *self.operator.kernel) <= tile.pixels * self.taps
 
     def cycles(self, tile: Tile) -> int:
         """Cycles of the command of a tile, of any block."""
@@ -72,7 +75,8 @@ class WindowTiler:
         if operator.mode_of(tile.form) is Mode.AVERAGE:
             cycles, turn = self.config.rows, AVERAGE_TURN
         elif size is not None and self.lines(tile):
-            slots, cycles = size[0] * size[1], self._slot_cycles()
+            slots, cycles = size[0] * size[1], slot_cycles(self.config, *operator.kernel)
+            turn = further_cycles(self.config, *operator.kernel)
         return post_cycles(
             slots, slot_cycles=cycles,
             addends=tile.pixels * (turn + (operator.residual is not None or operator.other is not None)),
@@ -87,9 +91,6 @@ class WindowTiler:
         holds = self.small and self.operator.mode_of(tile.form) in {Mode.DEPTHWISE, Mode.SUM, Mode.MAX}
         holds = holds and rows <= LINE_ROWS and 2 <= columns <= self.config.line_columns
         return (rows, columns) if holds else None
-
-    def _slot_cycles(self) -> int:
-        return slot_cycles(self.config, self.operator.kernel[1])
 
     def operands(self, tile: Tile, block: int) -> dict[Role, Range]:
         """What the command of a tile of a block names."""

@@ -45,7 +45,7 @@ _CAUSES = ("busy", "empty", "data", "port")
 
 @dataclass(frozen=True)
 class Case:
-    """A layer on `default` with so many bytes of bus and KiB of scratchpad.
+    """A layer on `default` with so many bytes of bus and KiB of scratchpad, and lines for kernels up to `lines`.
 
     Its tiles have `rows` rows of outputs, or are the compiler's if that is 0. It runs alone under policy `none`; if it
     is `resident`, under `lru` as one of a chain of equal layers, all maps of which stay in the scratchpad: its cycles
@@ -60,12 +60,14 @@ class Case:
     kib: int = 512
     rows: int = 0
     resident: bool = False
+    lines: int = CONFIGS["default"].line_kernel
 
     @property
     def key(self) -> str:
         """What tells it from the others."""
         shape = f"{self.side}x{self.side}x{self.channels} {self.kernel}x{self.kernel}/{self.stride}"
         where = "resident" if self.resident else "DRAM"
+        where += "" if self.by_lines else ", tap by tap"
         return f"{shape} {self.bus} B {self.kib} KiB, {f'{self.rows} rows' if self.rows else 'any tiles'}, {where}"
 
     @property
@@ -74,8 +76,13 @@ class Case:
         base, size = CONFIGS["default"], self.kib * 1024
         return replace(
             base, name="depthwise", bus_bytes=self.bus, bank_bytes=size // base.banks,
-            virtual_pages=max(base.virtual_pages, 4 * size // base.page_bytes),
+            virtual_pages=max(base.virtual_pages, 4 * size // base.page_bytes), line_kernel=self.lines,
         )  # fmt: skip
+
+    @property
+    def by_lines(self) -> bool:
+        """Whether the line buffer holds its kernel."""
+        return self.kernel <= self.lines
 
     @property
     def outputs(self) -> int:
@@ -88,10 +95,11 @@ class Case:
         return words * self.kernel**2 / TAPS / cycles
 
     @property
-    def in_passes(self) -> int:
-        """Cycles of the engine if every word of a whole map took as many as nine multipliers need for the kernel."""
+    def at_least(self) -> int:
+        """Cycles of the engine with each map in one command: a cycle a word, the other passes where a window ends."""
         taps, side = self.kernel**2, timing.region(self.outputs, self.kernel, self.stride)
-        command = timing.post_time(table_words=0, tap_words=taps, slots=side**2, slot_cycles=-(-taps // TAPS))
+        further = self.outputs**2 * (-(-taps // TAPS) - 1)
+        command = timing.post_time(table_words=0, tap_words=taps, slots=side**2, addends=further)
         return -(-self.channels // self.config.rows) * (command + timing.CROSSING)
 
 
@@ -112,7 +120,9 @@ KERNELS = tuple(
     for channels, side, kernel in ((144, 56, 3), (144, 56, 5), (240, 28, 5), (240, 28, 7))
     for stride in (1, 2)
 )
-CASES = {case.key: case for case in (COMMAND, *CAUSES_REMOVED, *KERNELS)}
+#: Larger kernels without lines that hold them.
+TAP_BY_TAP = {case: replace(case, lines=3) for case in KERNELS if case.kernel > 3}
+CASES = {case.key: case for case in (COMMAND, *CAUSES_REMOVED, *KERNELS, *TAP_BY_TAP.values())}
 
 
 def measure(case: Case) -> dict[str, Any]:

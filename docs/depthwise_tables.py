@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from docs.depthwise import CAUSES_REMOVED, COMMAND, FILE, KERNELS
+from docs.depthwise import CAUSES_REMOVED, COMMAND, FILE, KERNELS, TAP_BY_TAP
 from docs.kept import rows
 
 if TYPE_CHECKING:
@@ -32,20 +32,21 @@ def causes() -> Table:
 
 
 def kernels() -> Table:
-    """Layers of several kernels, and what passes of nine taps would leave of them."""
+    """Layers of several kernels, beside what they take tap by tap, and what bounds them."""
     kept, found = _kept(), []
     for case in KERNELS:
         row = kept[case.key]
         memory = max(row["read_bursts"], row["write_bursts"]) * case.config.page_beats
-        least = max(case.in_passes, memory)
+        before = kept[TAP_BY_TAP[case].key] if case in TAP_BY_TAP else None
         found.append([
             f"{case.side}x{case.side}x{case.channels}", f"{case.kernel}x{case.kernel}", case.stride,
-            "lines" if row["lines"] else "tap by tap", row["tiles"].split()[-1], f"{row['cycles']:,}",
-            _percent(row["share"]), f"{row['engine']['busy']:,}", f"{case.in_passes:,}", f"{memory:,}",
-            f"{row['cycles'] / least:.1f}",
+            f"{before['cycles']:,}" if before else "", _percent(before["share"]) if before else "",
+            row["tiles"].split()[-1], f"{row['cycles']:,}", _percent(row["share"]),
+            f"{before['cycles'] / row['cycles']:.1f}" if before else "",
+            f"{row['engine']['busy']:,}", f"{case.at_least:,}", f"{memory:,}",
         ])  # fmt: skip
-    head = ["input", "kernel", "stride", "way", "tiles", "cycles", "of nine products", "engine busy"]
-    return [*head, "in passes", "bus busy", "gain at most"], found
+    head = ["input", "kernel", "stride", "tap by tap", "of nine products", "tiles", "cycles", "of nine products"]
+    return [*head, "gain", "engine busy", "at least", "bus busy"], found
 
 
 def _kept() -> dict[str, dict[str, Any]]:

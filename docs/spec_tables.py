@@ -98,7 +98,8 @@ def _steps() -> str:
 def _formulas() -> str:
     parts = (
         timing.sums_latency, timing.weights_load, timing.ArrayTime, timing.array_time, timing.lookup_words,
-        timing.exponential_words, timing.moments_words, timing.region, timing.slot_cycles, timing.post_time,
+        timing.exponential_words, timing.moments_words, timing.region, timing.passes, timing.slot_cycles,
+        timing.further_cycles, timing.post_time,
     )  # fmt: skip
     return "```python\n" + "\n\n\n".join(inspect.getsource(part).rstrip() for part in parts) + "\n```"
 

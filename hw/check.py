@@ -10,7 +10,7 @@ from amaranth.utils import exact_log2
 from hw.commands import Commands
 from hw.layout import layout
 from hw.slots import binding, slot_request
-from spec.isa import COMPUTE, KERNEL, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, OPERAND, Mode, Role, Statistic
+from spec.isa import COMPUTE, KERNEL, LINE_ROWS, LINE_STRIDE, OPERAND, Mode, Role, Statistic
 
 __all__ = ["Check", "weighs"]
 
@@ -117,8 +117,8 @@ class Check(wiring.Component):
             (height <= LINE_ROWS)
             & (width >= 2)
             & (width <= c.line_columns)
-            & _line_kernel(kernel, "h")
-            & _line_kernel(kernel, "w")
+            & _line_kernel(c, kernel, "h")
+            & _line_kernel(c, kernel, "w")
         )
 
         # The products take a cycle, the judgement another.
@@ -180,11 +180,11 @@ def weighs(compute):
     return weighted | ((compute.mode == Mode.MEASURE) & (exponentials | (moments & compute.closing)))
 
 
-def _line_kernel(kernel, side):
+def _line_kernel(config, kernel, side):
     """Whether the line buffer holds the kernel, along one side."""
     stride = kernel[f"stride_{side}"]
     return (
-        (kernel[f"kernel_{side}"] <= LINE_KERNEL) & (kernel[f"dilation_{side}"] == 1)
+        (kernel[f"kernel_{side}"] <= config.line_kernel) & (kernel[f"dilation_{side}"] == 1)
         & ((stride == 1) | (stride == LINE_STRIDE))
     )  # fmt: skip
 

@@ -7,8 +7,8 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
-from hw.linebuffer import LineBuffer
-from spec.isa import LINE_KERNEL, Mode
+from hw.linebuffer import LineBuffer, passes
+from spec.isa import LEAST_ROWS, Mode
 
 __all__ = ["Depthwise", "reduced"]
 
@@ -18,9 +18,13 @@ class Depthwise(wiring.Component):
 
     ``latency`` cycles after a window's last cycle its totals are at the output. They stay there until the next
     window's first cycle has gone the same way. Without ``lines`` the weights are used in the order in which they were
-    loaded, again from the first with every window; with ``lines`` each has its place beside a word of the line
-    buffer's window. A lane has ``depthwise_taps`` multipliers: nine take a window in one cycle, three take a column in
-    each cycle of a slot.
+    loaded, again from the first with every window; with ``lines`` each stays where its multiplier takes it in its pass.
+
+    A lane has ``depthwise_taps`` multipliers. They take the words of the line buffer's window pass after pass, a cycle
+    each, column by column from the newest: of a kernel of ``rows`` rows, at least three, multiplier m takes word
+    n = m + ``depthwise_taps`` * part, which came n // rows columns and n % rows rows before the newest one. So nine
+    take a window of 3x3 in one cycle, one of 5x5 in three, one of 7x7 in six; three take a column of 3x3 in each. The
+    sums of a window's passes meet in its totals.
 
     ::
 
@@ -68,14 +72,14 @@ class Depthwise(wiring.Component):
         super().__init__({
             "mode": In(3),
             "lines": In(1),
-            "kernel_h": In(range(LINE_KERNEL + 1)),
-            "kernel_w": In(range(LINE_KERNEL + 1)),
+            "kernel_h": In(range(config.line_kernel + 1)),
+            "kernel_w": In(range(config.line_kernel + 1)),
             "columns": In(k.region["width"].shape),
             "start": In(1),
             "load": In(1),
             "tap": In(1),
             "last": In(1),
-            "part": In(range(LINE_KERNEL)),
+            "part": In(range(max(passes(config), 2))),
             "padded": In(1),
             "pad": In(signed(8)),
             "word": In(k.word),
@@ -89,11 +93,14 @@ class Depthwise(wiring.Component):
         m.d.comb += [weighted.eq(self.mode == Mode.DEPTHWISE), largest.eq(self.mode == Mode.MAX)]
 
         m.submodules.buffer = buffer = LineBuffer(config=c)
-        m.d.comb += [buffer.start.eq(self.start), buffer.columns.eq(self.columns)]
+        m.d.comb += [buffer.start.eq(self.start), buffer.columns.eq(self.columns), buffer.rows.eq(self.kernel_h)]
         m.d.comb += buffer.shift.eq(self.tap & (self.part == 0))
         for word, lane in zip(buffer.word, self.word, strict=True):
             m.d.comb += word.eq(Mux(self.padded, self.pad, lane))
-        single, places = self._weights(m)
+        # Rows beyond the least number, which decide who takes which word.
+        taller = Signal(range(c.line_kernel - LEAST_ROWS + 1))
+        m.d.comb += taller.eq(Mux(self.kernel_h > LEAST_ROWS, self.kernel_h - LEAST_ROWS, 0))
+        single, kept = self._weights(m, taller)
 
         # A cycle on its way: its window, its terms, their sum, the total.
         begins, fresh, part = Signal(self.latency - 1), Signal(), Signal.like(self.part)
@@ -106,15 +113,10 @@ class Depthwise(wiring.Component):
         m.d.sync += [begins.eq(Cat(fresh, begins)), part.eq(self.part)]
 
         # The words of this cycle, their weights, and whether the kernel has them.
-        words, factors, inside = [], [], []
-        for x in range(c.depthwise_taps // LINE_KERNEL):
-            column = x if c.depthwise_taps > LINE_KERNEL else part
-            for y in range(LINE_KERNEL):
-                words.append(Array(buffer.window)[column][y] if column is part else buffer.window[x][y])
-                factors.append(Array(places)[column][y] if column is part else places[x][y])
-                inside.append(self.lines & (x < self.kernel_w) & (y < self.kernel_h))
+        words, inside = zip(*(self._taken(m, number, part, taller) for number in range(c.depthwise_taps)), strict=True)
+        factors = [_chosen(kept[number :: c.depthwise_taps], part) for number in range(c.depthwise_taps)]
         factors[0] = Mux(self.lines, factors[0], single)
-        inside[0] = 1
+        inside = (1, *inside[1:])
 
         for index in range(c.rows):
             terms = []
@@ -134,8 +136,26 @@ class Depthwise(wiring.Component):
                 m.d.sync += total.eq(Mux(begins[2], part_sum, _joined(total, part_sum, largest)))
         return m
 
-    def _weights(self, m):
-        """Keep the weights as they are loaded: those of this cycle's tap, and those of each place of the window."""
+    def _taken(self, m, number, part, taller):
+        """The word of the window that a multiplier takes in this cycle, and whether the kernel has it."""
+        c, window = self.config, m.submodules.buffer.window
+        places = {}
+        for one in range(passes(c)):
+            for more in range(c.line_kernel - LEAST_ROWS + 1):
+                x, y = divmod(one * c.depthwise_taps + number, LEAST_ROWS + more)
+                if x < c.line_kernel:
+                    places.setdefault((x, y), []).append(one | more << len(part))
+        word, inside = Signal.like(self.word, name=f"word_{number}"), Signal(name=f"inside_{number}")
+        first = next(iter(places))
+        m.d.comb += word.eq(window[first[0]][first[1]])
+        with m.Switch(Cat(part, taller)):
+            for (x, y), cases in places.items():
+                with m.Case(*cases):
+                    m.d.comb += [word.eq(window[x][y]), inside.eq((x < self.kernel_w) & (y < self.kernel_h))]
+        return word, inside & self.lines
+
+    def _weights(self, m, taller):
+        """Keep the weights as they are loaded: that of this cycle's tap, and all by the order of the window's words."""
         c = self.config
         m.submodules.weights = weights = memory.Memory(shape=unsigned(8 * c.rows), depth=c.window_taps, init=[])
         write, read = weights.write_port(), weights.read_port()
@@ -150,21 +170,25 @@ class Depthwise(wiring.Component):
                 m.d.sync += used.eq(Mux(self.last, 0, used + 1))
 
         # The first tap's word is the oldest one of a window.
-        x, y = Signal(range(LINE_KERNEL)), Signal(range(LINE_KERNEL))
+        x, y = Signal(range(c.line_kernel)), Signal(range(c.line_kernel))
         begun = Signal()
         row, column = Mux(begun, y, self.kernel_h - 1), Mux(begun, x, self.kernel_w - 1)
-        places = [
-            [Signal(8 * c.rows, name=f"weights_{i}_{j}") for j in range(LINE_KERNEL)] for i in range(LINE_KERNEL)
-        ]
+        kept = [Signal(8 * c.rows, name=f"weights_{number}") for number in range(c.line_kernel**2)]
         with m.If(self.start):
             m.d.sync += begun.eq(0)
         with m.Elif(self.load & self.lines):
             m.d.sync += [begun.eq(1), x.eq(Mux(column == 0, self.kernel_w, column) - 1), y.eq(row - (column == 0))]
-            for i, rows in enumerate(places):
-                for j, place in enumerate(rows):
-                    with m.If((column == i) & (row == j)):
-                        m.d.sync += place.eq(self.word.as_value())
-        return read.data, places
+            for number, weights in enumerate(kept):
+                places = enumerate(divmod(number, LEAST_ROWS + more) for more in range(c.line_kernel - LEAST_ROWS + 1))
+                here = [(taller == more) & (column == i) & (row == j) for more, (i, j) in places if i < c.line_kernel]
+                with m.If(Cat(here).any()):
+                    m.d.sync += weights.eq(self.word.as_value())
+        return read.data, kept
+
+
+def _chosen(values, index):
+    """The value of an index, of which a single one needs none."""
+    return Array(values)[index] if len(values) > 1 else values[0]
 
 
 def _joined(left, right, largest):

@@ -1,4 +1,4 @@
-"""Two lines and a window of registers: every word of a region comes once and is seen by all taps that need it."""
+"""Lines and a window of registers: every word of a region comes once and is seen by all taps that need it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
-from spec.isa import LINE_KERNEL
 
-__all__ = ["LineBuffer", "window"]
+__all__ = ["LineBuffer", "passes", "window"]
 
 
 def window(config):
     """A window of words: column by column, the newest first, in each the newest row first."""
-    return data.ArrayLayout(data.ArrayLayout(Commands(config).word, LINE_KERNEL), LINE_KERNEL)
+    column = data.ArrayLayout(Commands(config).word, config.line_kernel)
+    return data.ArrayLayout(column, config.line_kernel)
+
+
+def passes(config):
+    """Cycles in which a lane's multipliers take the whole window, of which each takes a word a cycle."""
+    return -(-(config.line_kernel**2) // config.depthwise_taps)
 
 
 class LineBuffer(wiring.Component):
     r"""Takes the words of a region row by row, one a cycle at most, and shows the window that ends at the last one.
 
     A word goes into the window, and into the memory of the line above; that line's old word goes to the line above it.
-    Both lines are one memory of pairs, read a cycle ahead, so a region must have at least two columns: with one, a
-    pair would be read in the cycle in which it is written.
+    Two lines are one memory of pairs, read a cycle ahead, so a region must have at least two columns: with one, a
+    pair would be read in the cycle in which it is written. Pairs of lines above the kernel's rows rest.
 
     ::
 
@@ -31,8 +36,8 @@ class LineBuffer(wiring.Component):
         word     ⟨ a ⟩⟨ b ⟩
         window        ⟨..a⟩⟨.ab   ⟩
 
-    What lies above the region's first row or left of its first column is of no meaning. So is all but the newest word
-    if the words are no region's.
+    What lies above the region's first row or left of its first column is of no meaning. So is what lies above the
+    kernel's rows, and all but the newest word if the words are no region's.
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ class LineBuffer(wiring.Component):
     -------
     start : In(1)
         The next word is the region's first.
+    rows : In
+        Rows of the kernel; holds while words come and in the cycle before.
     columns : In
         Columns of the region; holds while words come.
     shift : In(1)
@@ -56,6 +63,7 @@ class LineBuffer(wiring.Component):
         self.config = config
         super().__init__({
             "start": In(1),
+            "rows": In(range(config.line_kernel + 1)),
             "columns": In(Commands(config).region["width"].shape),
             "shift": In(1),
             "word": In(Commands(config).word),
@@ -72,12 +80,16 @@ class LineBuffer(wiring.Component):
             m.d.comb += following.eq(0)
         m.d.sync += column.eq(following)
 
-        pair = unsigned(8 * c.rows * (LINE_KERNEL - 1))
-        m.submodules.lines = lines = memory.Memory(shape=pair, depth=c.line_columns, init=[])
-        write, read = lines.write_port(), lines.read_port()
-        m.d.comb += [read.en.eq(1), read.addr.eq(following)]
-        newest = Cat(self.word, read.data)
-        m.d.comb += [write.en.eq(self.shift), write.addr.eq(column), write.data.eq(newest[: len(write.data)])]
+        # A new column, the newest row first; of its words all but the oldest go into the lines.
+        pair, newest = 16 * c.rows, Cat(self.word)
+        for index in range(c.line_kernel // 2):
+            m.submodules[f"lines_{index}"] = lines = memory.Memory(shape=unsigned(pair), depth=c.line_columns, init=[])
+            write, read = lines.write_port(), lines.read_port()
+            used = self.rows > 2 * index + 1 if index else 1
+            newest = Cat(newest, read.data)
+            m.d.comb += [read.en.eq(used), read.addr.eq(following)]
+            m.d.comb += [write.en.eq(self.shift & used), write.addr.eq(column)]
+            m.d.comb += write.data.eq(newest[index * pair : (index + 1) * pair])
 
         with m.If(self.shift):
             m.d.sync += self.window.eq(Cat(newest, self.window.as_value()[: -len(newest)]))

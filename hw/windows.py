@@ -7,8 +7,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
+from hw.linebuffer import passes
 from hw.stream import Stream
-from spec.isa import LINE_KERNEL, LINE_STRIDE
+from spec.isa import LEAST_ROWS, LINE_STRIDE
 
 __all__ = ["Windows"]
 
@@ -20,12 +21,13 @@ class Windows(wiring.Component):
     r"""Walks windows tap after tap, or their region word after word, padding included.
 
     ``load`` in cycle t takes the command; its first cycle stands at the outputs from t + 1 on, and each cycle with
-    ``step`` brings the next one. With ``lines`` a word's slot has a cycle for each group of kernel columns that the
-    multipliers of a lane take at once; without, a tap has as many as it is told. The word is read in the first.
+    ``step`` brings the next one. With ``lines`` a word's slot has a cycle for each pass of the multipliers over the
+    window that it ends, but one if the kernel is large and no output needs that window; without, a tap has as many as
+    it is told. The word is read in the first.
 
     ::
 
-        clk        _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_     a kernel of two columns, three multipliers a lane
+        clk        _/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_/‾\_     windows of two passes
         load       /‾‾‾\________________________
         step           /‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾‾
         address        ⟨   a   ⟩⟨   b   ⟩⟨   c
@@ -73,7 +75,7 @@ class Windows(wiring.Component):
             "address": Out(k.address_width),
             "padded": Out(1),
             "pad": Out(k.window["pad"].shape),
-            "part": Out(range(LONGEST)),
+            "part": Out(range(max(LONGEST, passes(config)))),
             "last": Out(1),
             "ends": Out(1),
             "done": Out(1),
@@ -81,16 +83,16 @@ class Windows(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        new = self.window
+        c, new = self.config, self.window
 
         # A region is read like the windows of a kernel of one tap.
-        m.submodules.stream = stream = Stream(config=self.config, taps_innermost=True)
+        m.submodules.stream = stream = Stream(config=c, taps_innermost=True)
         m.d.comb += stream.window.eq(new)
         with m.If(self.lines):
             ones = ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
             m.d.comb += [stream.window[name].eq(1) for name in ones]
             m.d.comb += [stream.window.out_height.eq(self.region.height), stream.window.out_width.eq(self.region.width)]
-        lines, longest = Signal(), Signal.like(self.part)
+        lines = Signal()
         kept = {name: Signal.like(new[name], name=name) for name in ("kernel_h", "kernel_w")}
         strides = {side: Signal(range(LINE_STRIDE), name=f"stride_{side}") for side in "hw"}
         columns = Signal.like(self.region.width)
@@ -99,11 +101,12 @@ class Windows(wiring.Component):
             m.d.sync += [signal.eq(new[name]) for name, signal in kept.items()]
             m.d.sync += [signal.eq(new[f"stride_{side}"] - 1) for side, signal in strides.items()]
 
-        # The cycles of a slot in the line buffer: one, or one a kernel column.
-        final, columnwise = Signal(), self.config.depthwise_taps == LINE_KERNEL
+        # The cycles of a slot: one a pass, of a large kernel where a window ends; or as many as a tap has.
+        most, always, complete = Signal.like(self.part), Signal(init=1), Signal()
+        further, small = self._passes()
         with m.If(self.load):
-            m.d.sync += longest.eq(Mux(self.lines, new.kernel_w - 1 if columnwise else 0, self.slot))
-        m.d.comb += final.eq(self.part == longest)
+            m.d.sync += [most.eq(Mux(self.lines, further, self.slot)), always.eq(~self.lines | small)]
+        final = (self.part == most) | ~(always | complete)
         slot = self.step & final
         with m.If(self.load):
             m.d.sync += self.part.eq(0)
@@ -111,8 +114,9 @@ class Windows(wiring.Component):
             m.d.sync += self.part.eq(Mux(final, 0, self.part + 1))
 
         # Words still to come until a window ends in this column, and rows until one ends in this row.
-        column, wait_h, wait_w = Signal.like(columns), Signal(range(LINE_KERNEL)), Signal(range(LINE_KERNEL))
+        column, wait_h, wait_w = Signal.like(columns), Signal(range(c.line_kernel)), Signal(range(c.line_kernel))
         wraps = column + 1 == columns
+        m.d.comb += complete.eq(~wait_h.any() & ~wait_w.any())
         with m.If(self.load):
             m.d.sync += [column.eq(0), wait_w.eq(new.kernel_w - 1), wait_h.eq(new.kernel_h - 1)]
         with m.Elif(slot):
@@ -129,7 +133,15 @@ class Windows(wiring.Component):
             self.padded.eq(stream.padded),
             self.pad.eq(stream.pad),
             self.last.eq(Mux(lines, final, stream.last & final)),
-            self.ends.eq(Mux(lines, final & ~wait_h.any() & ~wait_w.any(), stream.last & final)),
+            self.ends.eq(Mux(lines, final & complete, stream.last & final)),
             self.done.eq(stream.done & final),
         ]
         return m
+
+    def _passes(self):
+        """Passes over a window but the first, and whether the kernel is small."""
+        c = self.config
+        sides = {side: self.window[f"kernel_{side}"][: c.line_kernel.bit_length()] for side in "hw"}
+        taps = Mux(sides["h"] < LEAST_ROWS, LEAST_ROWS, sides["h"]) * sides["w"]
+        further = sum(taps > c.depthwise_taps * number for number in range(1, passes(c)))
+        return further, (sides["h"] <= LEAST_ROWS) & (sides["w"] <= LEAST_ROWS)

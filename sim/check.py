@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spec.isa import LINE, LINE_KERNEL, LINE_ROWS, LINE_STRIDE, Mode, Role, Statistic
+from spec.isa import LINE, LINE_ROWS, LINE_STRIDE, Mode, Role, Statistic
 from spec.timing import CONSTANTS_WORDS, border_words, exponential_words, lookup_words, moments_words, region
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _fits_lines(config: Config, compute: Fields, kernel: Fields) -> bool:
     """Whether the window is one that the line buffer holds, and the region no wider than a line."""
     height, width = line_region(compute, kernel)
     return height <= LINE_ROWS and 2 <= width <= config.line_columns and all(
-        kernel[f"kernel_{side}"] <= LINE_KERNEL
+        kernel[f"kernel_{side}"] <= config.line_kernel
         and 1 <= kernel[f"stride_{side}"] <= LINE_STRIDE
         and kernel[f"dilation_{side}"] == 1
         for side in "hw"

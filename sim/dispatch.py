@@ -140,9 +140,11 @@ class Dispatch:
         if not fields["lines"]:
             return {"slots": taps, "slot_cycles": 1, "addends": addends}
         height, width = line_region(fields, kernel)
+        sides = kernel["kernel_h"], kernel["kernel_w"]
+        addends += pixels * timing.further_cycles(self.config, *sides)
         return {
-            "slots": height * width, "slot_cycles": timing.slot_cycles(self.config, kernel["kernel_w"]),
-            "addends": addends, "region_height": height, "region_width": width,
+            "slots": height * width, "addends": addends, "region_height": height, "region_width": width,
+            "slot_cycles": timing.slot_cycles(self.config, *sides),
         }  # fmt: skip
 
     @staticmethod

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sim.steps import Push, Spend, Take
-from spec.isa import LINE_KERNEL, Mode, Queue, Statistic
+from spec.isa import LEAST_ROWS, Mode, Queue, Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Events:
         Products of the array: every processing element in every slot of a pass, padding and empty lanes too.
     window_products, window_sums, window_maxima, window_averages
         Lanes that the window engine multiplied and added, added, compared, scaled and added in float32; padding too.
-        Through the line buffer every word brings a window, those that no output needs too.
+        Through the line buffer every word brings a window; of large kernels only the first pass if no output needs it.
     lane_products, exponentials, moments, normalized, factors
         Lanes multiplied with lanes; lanes whose exponential was looked up; lanes that were squared and added, or less
         the mean; lanes multiplied by their pixel's factor, two bits of it at a time; factors that were found.
@@ -136,22 +136,31 @@ def _post(config: Config, work: Mapping[str, int], found: Counter[str]) -> None:
     if mode is Mode.ARRAY:
         found["sum_reads"] += rows
     else:
-        windows = rows
+        windows, once = rows, taps
         if work["lines"]:
             windows = work["slots"]
+            if max(work["kernel_h"], work["kernel_w"]) > LEAST_ROWS:
+                once = _first_pass(config, work["kernel_h"], work["kernel_w"])
             reads += _words_read(_raster(work), 1, 1)
-            found["line_words"] += windows * (LINE_KERNEL - 1)
+            # Lines lie in pairs, of which those above the kernel's rows rest.
+            found["line_words"] += windows * 2 * (max(work["kernel_h"], LEAST_ROWS) // 2)
         else:
             reads += _words_read(_shape(work), 1, taps)
         if mode in (Mode.MEASURE, Mode.NORMALIZE):
             _statistic(work, lanes, found)
         else:
-            found[_LANES[mode]] += windows * config.cols * taps
+            found[_LANES[mode]] += (rows * taps + (windows - rows) * once) * config.cols
     _access(found, reads=reads, writes=rows * (not measuring))
     found["requantized"] += lanes * (not measuring)
     found["added"] += lanes * (work["residual"] and mode is not Mode.MULTIPLY)
     found["looked_up"] += lanes * (work["table_words"] > 0)
     found["table_words"] += work["table_words"]
+
+
+def _first_pass(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Taps of a large kernel that a lane takes at once: the newest columns, whole ones and a part of one."""
+    whole, part = divmod(config.depthwise_taps, max(kernel_h, LEAST_ROWS))
+    return min(whole, kernel_w) * kernel_h + (whole < kernel_w) * min(part, kernel_h)
 
 
 def _statistic(work: Mapping[str, int], lanes: int, found: Counter[str]) -> None:

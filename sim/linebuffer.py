@@ -1,4 +1,4 @@
-"""Two lines and a window of registers: every word of a region comes once and is seen by all taps that need it."""
+"""Lines and a window of registers: every word of a region comes once and is seen by all taps that need it."""
 
 from __future__ import annotations
 

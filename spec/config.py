@@ -45,6 +45,8 @@ class Config:
         Most taps of a depthwise kernel on the window engine.
     line_columns
         Input columns of a tile that the line buffer takes.
+    line_kernel
+        Rows and columns of the largest kernel that the line buffer takes.
     depthwise_taps
         Taps of a window that a lane takes in one cycle from the line buffer: its multipliers.
     memory
@@ -74,6 +76,7 @@ class Config:
     fetch_burst: int = 16
     window_taps: int = 64
     line_columns: int = 128
+    line_kernel: int = 7
     depthwise_taps: int = 9
     memory: Memory = Memory()
 
@@ -113,6 +116,7 @@ class Config:
                          _power(getattr(self, name), low, high) if name != "window_taps"
                          else low <= self.window_taps <= high)
         self._demand("line_columns", "a power of two in 4..2048", _power(self.line_columns, 4, 2048))
+        self._demand("line_kernel", "3, 5 or 7", self.line_kernel in (3, 5, 7))
         self._demand("depthwise_taps", "3 or 9", self.depthwise_taps in (3, 9))
         self._demand(
             "fetch_burst", "at most half of fetch_instructions", 2 * self.fetch_burst <= self.fetch_instructions
@@ -180,9 +184,9 @@ CONFIGS = {
     c.name: c
     for c in (
         Config(name="tiny", rows=4, cols=4, banks=4, bank_bytes=1024, page_bytes=128, accumulator_rows=128,
-               bus_bytes=4, slots=8, virtual_pages=256, line_columns=16),
+               bus_bytes=4, slots=8, virtual_pages=256, line_columns=16, line_kernel=5),
         Config(name="board", rows=8, cols=8, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=512,
-               bus_bytes=4, slots=32, virtual_pages=1024, depthwise_taps=3),
+               bus_bytes=4, slots=32, virtual_pages=1024, line_kernel=3, depthwise_taps=3),
         Config(name="default", rows=16, cols=16, banks=8, bank_bytes=65536, page_bytes=2048, accumulator_rows=1024,
                bus_bytes=8, slots=64, virtual_pages=2048),
         Config(name="edge", rows=16, cols=16, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=1024,

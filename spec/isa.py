@@ -74,8 +74,9 @@ FACTOR_BITS = 18
 #: at most.
 MANTISSA, LINE = 24, 16
 
-#: What a COMPUTE with ``lines`` may have: kernel rows and columns, strides, and rows of its region of inputs.
-LINE_KERNEL, LINE_STRIDE, LINE_ROWS = 3, 2, 2047
+#: What a COMPUTE with ``lines`` may have: strides, and rows of its region of inputs. There a kernel counts as one of so
+#: many rows at least; one of more rows or columns is large.
+LINE_STRIDE, LINE_ROWS, LEAST_ROWS = 2, 2047, 3
 
 
 class TensorClass(IntEnum):

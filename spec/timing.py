@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spec.isa import EXPONENTIAL_BYTES, LINE, LINE_KERNEL, MOMENTS_BYTES
+from spec.isa import EXPONENTIAL_BYTES, LEAST_ROWS, LINE, MOMENTS_BYTES
 
 if TYPE_CHECKING:
     from spec.config import Config
@@ -154,9 +154,20 @@ def region(outputs: int, kernel: int, stride: int) -> int:
     return (outputs - 1) * stride + kernel
 
 
-def slot_cycles(config: Config, kernel_w: int) -> int:
-    """Cycles of a word of a region in the line buffer: one, or one a kernel column if a lane has fewer multipliers."""
-    return -(-kernel_w * LINE_KERNEL // config.depthwise_taps)
+def passes(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Cycles that a lane's multipliers take for a window in the line buffer."""
+    rows = max(kernel_h, LEAST_ROWS)
+    return -(-kernel_w * rows // config.depthwise_taps)
+
+
+def slot_cycles(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Cycles of each word of a region in the line buffer: all passes of a small kernel, the first of a larger one."""
+    return passes(config, kernel_h, kernel_w) if max(kernel_h, kernel_w) <= LEAST_ROWS else 1
+
+
+def further_cycles(config: Config, kernel_h: int, kernel_w: int) -> int:
+    """Cycles more of a word that ends a window: the other passes."""
+    return passes(config, kernel_h, kernel_w) - slot_cycles(config, kernel_h, kernel_w)
 
 
 def exponential_words(config: Config) -> int:
@@ -175,9 +186,10 @@ def post_time(
 ) -> int:  # fmt: skip
     """Finish of a POST command from its start: constants, table, tap weights, slots, and addends among them (X4).
 
-    A slot is a row of sums with its addend (ARRAY), a tap of a window, or a word of the region (``lines``). In mode
-    AVERAGE it has a cycle for each lane, and each window's turn counts with the addends; in mode NORMALIZE it has
-    NORMALIZE_SLOT. The second factor of MULTIPLY is an addend. MEASURE has no constants, and its own latency.
+    A slot is a row of sums with its addend (ARRAY), a tap of a window, or a word of the region (``lines``), where each
+    window's further passes count with the addends. In mode AVERAGE it has a cycle for each lane, and each window's turn
+    counts with the addends; in mode NORMALIZE it has NORMALIZE_SLOT. The second factor of MULTIPLY is an addend.
+    MEASURE has no constants, and its own latency.
     """
     words = constants_words + table_words + tap_words
     return POST_ISSUE + words + POST_TURN + slots * slot_cycles + addends - 1 + latency

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spec.errors import Error
-from spec.isa import LINE, LINE_KERNEL, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, Statistic, TensorClass
+from spec.isa import LINE, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, Statistic, TensorClass
 from spec.program import Instruction, assemble
 from spec.timing import CONSTANTS_WORDS, border_words, exponential_words, lookup_words, moments_words
 
@@ -137,7 +137,7 @@ class Author:
             mode, last = rng.choice(list(Mode)), rng.random() < 0.7
             last = last if mode == Mode.ARRAY else mode != Mode.MEASURE
             lines = mode in LINED and rng.random() < 0.5
-            kernel_h, kernel_w = (rng.randint(1, LINE_KERNEL if lines else 4) for _ in range(2))
+            kernel_h, kernel_w = (rng.randint(1, c.line_kernel if lines else 4) for _ in range(2))
             if mode in PIXELWISE:
                 kernel_h = kernel_w = 1
             statistic = Statistic(rng.randrange(mode == Mode.NORMALIZE, len(Statistic)))

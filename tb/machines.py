@@ -42,9 +42,10 @@ def configuration(seed: int) -> Config:
         page_queue_depth=rng.choice((2, 2, 4, 16)),
         fetch_instructions=fetch,
         fetch_burst=rng.choice([b for b in (2, 4, 8) if 2 * b <= fetch]),
-        window_taps=rng.choice((9, 25)),
+        window_taps=rng.choice((9, 25, 49)),
         line_columns=rng.choice((4, 8, 16)),
         depthwise_taps=rng.choice((3, 9)),
+        line_kernel=rng.choice((3, 5, 5, 7)),
     )
 
 

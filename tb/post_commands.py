@@ -33,6 +33,7 @@ from spec.timing import (
     POST_LATENCY,
     POST_TURN,
     READ_LATENCY,
+    further_cycles,
     lookup_words,
     post_time,
     slot_cycles,
@@ -46,9 +47,9 @@ LINED, PIXELWISE = (Mode.DEPTHWISE, Mode.SUM, Mode.MAX), (Mode.MULTIPLY, Mode.ME
 WEIGHTED = (Mode.DEPTHWISE, Mode.AVERAGE, Mode.MEASURE, Mode.NORMALIZE)
 
 
-def configuration(rows, taps):
-    """Give the tiny machine with other words and so many multipliers a lane."""
-    return replace(CONFIGS["tiny"], rows=rows, cols=rows, depthwise_taps=taps)
+def configuration(rows, taps, kernel):
+    """Give the tiny machine with other words, so many multipliers a lane, and another line buffer."""
+    return replace(CONFIGS["tiny"], rows=rows, cols=rows, depthwise_taps=taps, line_kernel=kernel)
 
 
 class World(wiring.Component):
@@ -253,9 +254,10 @@ class Job:
         at += POST_TURN
         addends = self.walk(self.addend)
         if self.lines:
+            kernel = self.window["kernel_h"], self.window["kernel_w"]
             for address, last in self.raster():
                 out += [(at, address)] if address is not None else []
-                at += slot_cycles(self.config, self.window["kernel_w"])
+                at += slot_cycles(self.config, *kernel) + last * further_cycles(self.config, *kernel)
                 if last and self.residual:
                     out.append((at, addends[len(ends)]))
                     at += 1
@@ -341,7 +343,9 @@ class Job:
             return post_time(**words, slots=self.count)
         addends = self.count * self.residual
         if self.lines:
-            slots, cycles = prod(self.region()), slot_cycles(self.config, self.window["kernel_w"])
+            kernel = self.window["kernel_h"], self.window["kernel_w"]
+            slots, cycles = prod(self.region()), slot_cycles(self.config, *kernel)
+            addends += self.count * further_cycles(self.config, *kernel)
             return post_time(**words, slots=slots, slot_cycles=cycles, addends=addends)
         slots = self.count * self.window["kernel_h"] * self.window["kernel_w"]
         if self.mode is Mode.MEASURE:

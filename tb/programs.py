@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sim.steps import Push, Stall
-from spec.isa import INSTRUCTION_BYTES, Mode, Opcode, Queue
+from spec.isa import INSTRUCTION_BYTES, LEAST_ROWS, Mode, Opcode, Queue
 from spec.program import Instruction, assemble
 from tb.operators import Operators
 from tb.tensors import Binder
@@ -24,7 +24,7 @@ EVENTS = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "half_waits", "data_waits", "full_queues",
     "serials", "stale_stalls", "array_computes", "window_computes", "single_tiles", "chained_computes", "residuals",
     "drops", "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "sidesteps", "guesses",
-    "novelties", "yields", "overdrafts", "lookups", "line_computes",
+    "novelties", "yields", "overdrafts", "lookups", "line_computes", "large_kernels",
     "average_computes", "turned_weights", "runs_of_tiles", "computed_weights", "multiplications", "measures",
     "factors", "normalizations",
 )  # fmt: skip
@@ -143,6 +143,7 @@ def _count(queue: Queue, work: dict[str, int], written: set[int], found: Counter
     elif queue is Queue.POST:
         found["window_computes"] += work["mode"] != 0
         found["line_computes"] += work["lines"]
+        found["large_kernels"] += work["lines"] and max(work["kernel_h"], work["kernel_w"]) > LEAST_ROWS
         found["average_computes"] += work["mode"] == Mode.AVERAGE
         found["multiplications"] += work["mode"] == Mode.MULTIPLY
         found["measures"] += work["mode"] == Mode.MEASURE

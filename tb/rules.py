@@ -221,6 +221,26 @@ def _engines() -> list[Edit]:
     return rules
 
 
+def _windows() -> list[Edit]:
+    """What passes over a window in the line buffer take."""
+    windows, lines, depthwise = (f"hw/{name}.py" for name in ("windows", "linebuffer", "depthwise"))
+    return [
+        Edit("a large kernel's further passes are made only where a window ends", windows,
+             "(self.part == most) | «~(always | complete)»", _NEVER),
+        Edit("where a window ends all passes are made", windows, "final = («self.part == most»)",
+             "OLD | (MUTANT & lines)"),
+        Edit("lines up to the kernel's rows are used", lines, "used = «self.rows > 2 * index + 1» if index else 1",
+             _NEVER),
+        Edit("a multiplier takes in each pass a word of its own", depthwise, "word.eq(«window[x][y]»)",
+             "Mux(MUTANT, window[first[0]][first[1]].as_value(), OLD.as_value())"),
+        Edit("words beyond the kernel do not count", depthwise,
+             "inside.eq(«(x < self.kernel_w) & (y < self.kernel_h)»)", _ALWAYS),
+        Edit("a word's weights are where its multiplier is in its pass", depthwise,
+             "«(taller == more)» & (column == i)", _ALWAYS),
+        Edit("the sums of a window's passes meet", depthwise, "total.eq(Mux(«begins[2]», part_sum", _ALWAYS),
+    ]  # fmt: skip
+
+
 def _policies() -> list[Edit]:
     """Who gives up a page, and what is known of it."""
     rank, quota, history, notes = (f"hw/{name}.py" for name in ("rank", "quota", "history", "operands"))
@@ -298,6 +318,8 @@ _PROOFS = {
     "END waits for TAKE": "each WRITE waits for its TAKE, and END for WRITE",
 }
 
-_ALL = (*_hazards(), *_dispatch(), *_transfers(), *_pages(), *_engines(), *_policies(), *_products())
+_ALL = (
+    *_hazards(), *_dispatch(), *_transfers(), *_pages(), *_engines(), *_windows(), *_policies(), *_products()
+)  # fmt: skip
 #: Numbered from 1 in this order.
 RULES: tuple[Edit, ...] = tuple(replace(edit, proof=_PROOFS.get(edit.rule, "")) for edit in _ALL)

@@ -13,13 +13,20 @@ from hw.depthwise import Depthwise
 from sim.depthwise import reduce_windows
 from sim.linebuffer import line_windows
 from spec.config import CONFIGS
-from spec.isa import LINE_KERNEL, Mode
-from spec.timing import slot_cycles
+from spec.isa import Mode
+from spec.timing import further_cycles, slot_cycles
 from tb.bench import Bench
 
-#: A machine with so many multipliers a lane.
-CONFIGS_BY_TAPS = {taps: replace(CONFIGS["tiny"], depthwise_taps=taps) for taps in (3, 9)}
-CONFIG = CONFIGS_BY_TAPS[int(os.environ.get("TAPS", "9"))]
+#: Multipliers a lane, and the rows and columns of the line buffer's window.
+SHAPES = ((3, 3), (9, 3), (3, 5), (9, 5), (9, 7))
+
+
+def machine(taps, kernel):
+    """A machine of a shape."""
+    return replace(CONFIGS["tiny"], depthwise_taps=taps, line_kernel=kernel)
+
+
+CONFIG = machine(int(os.environ.get("TAPS", "9")), int(os.environ.get("KERNEL", "5")))
 LANES = CONFIG.rows
 MODES = [Mode.DEPTHWISE, Mode.SUM, Mode.MAX]
 
@@ -76,13 +83,14 @@ class Region:
         return reduce_windows(windows, self.mode, self.weights if self.mode is Mode.DEPTHWISE else None)
 
     def cycles(self):
-        """As of Windows; a slot has as many cycles as its multipliers need for the kernel's columns."""
-        parts, found = slot_cycles(CONFIG, self.kernel[1]), 0
+        """As of Windows; a slot has as many cycles as its multipliers need for what of the window is wanted."""
+        found = 0
         for row, column in np.ndindex(self.padded.shape):
             ends = all(
                 at >= k - 1 and (at - k + 1) % s == 0
                 for at, k, s in zip((row, column), self.kernel, self.strides, strict=True)
             )
+            parts = slot_cycles(CONFIG, *self.kernel) + ends * further_cycles(CONFIG, *self.kernel)
             for part in range(parts):
                 last = part == parts - 1
                 yield self.words[row, column], self.padded[row, column], part, last, found if ends and last else None
@@ -176,16 +184,20 @@ async def agrees_with_the_model_through_the_line_buffer(dut, pace):
     rng = np.random.default_rng(bench.seed)
     await idle(bench)
     await bench.reset()
-    sides = range(1, LINE_KERNEL + 1)
+    most = CONFIG.line_kernel
+    sides = range(1, most + 1)
     count = 0
     for mode in MODES:
         for kernel in ((h, w) for h in sides for w in sides):
             # Words of a command before must not be seen, whatever the region was.
-            for strides in ((1, 1), (2, 1), (1, 2), (2, 2)):
+            every = ((1, 1), (2, 1), (1, 2), (2, 2))
+            for strides in every if max(kernel) in (3, most) else (every[rng.integers(4)],):
                 size = int(rng.integers(1, 5)), int(rng.integers(1 + (kernel[1] == 1), 6))
                 count += await run(bench, Region(rng, mode, kernel, strides, size), pace)
         for extreme in (-128, 127):
-            count += await run(bench, Region(rng, mode, (3, 3), (1, 1), (2, CONFIG.line_columns - 2), extreme), pace)
+            for side in {3, most}:
+                size = 2, CONFIG.line_columns - side + 1
+                count += await run(bench, Region(rng, mode, (side, side), (1, 1), size, extreme), pace)
         # Modes of the engine follow each other in any order.
         count += await run(bench, Windows(rng, mode, int(rng.integers(1, 12)), 3), pace)
     dut._log.info("%d totals agree", count)  # noqa: SLF001
@@ -199,7 +211,7 @@ async def forgets_everything_on_reset(dut):
     await bench.reset()
     for mode in MODES:
         # Cut in the middle of a row, then of a region.
-        for job in (Windows(rng, mode, 9, 10), Region(rng, mode, (3, 3), (1, 1), (3, 4))):
+        for job in (Windows(rng, mode, 9, 10), Region(rng, mode, (CONFIG.line_kernel,) * 2, (1, 1), (3, 4))):
             await load(bench, job)
             for _ in range(7):
                 await idle(bench, "tap")
@@ -209,6 +221,7 @@ async def forgets_everything_on_reset(dut):
             await run(bench, job, 1.0)
 
 
-@pytest.mark.parametrize("taps", CONFIGS_BY_TAPS)
-def test_depthwise(simulate, taps):
-    simulate(Depthwise(config=CONFIGS_BY_TAPS[taps]), environment={"TAPS": str(taps)})
+@pytest.mark.parametrize(("taps", "kernel"), SHAPES)
+def test_depthwise(simulate, taps, kernel):
+    environment = {"TAPS": str(taps), "KERNEL": str(kernel)}
+    simulate(Depthwise(config=machine(taps, kernel)), environment=environment)

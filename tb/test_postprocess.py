@@ -11,7 +11,7 @@ import pytest
 
 from hw.commands import Commands
 from sim.statistics import blank
-from spec.isa import LINE_KERNEL, Mode, Statistic
+from spec.isa import Mode, Statistic
 from spec.timing import POST_LATENCY
 from tb.bench import Bench
 from tb.post_commands import LINED, PIXELWISE, Job, World, configuration
@@ -19,12 +19,15 @@ from tb.post_commands import LINED, PIXELWISE, Job, World, configuration
 #: What softmax measures.
 SOFTMAX = (Statistic.LARGEST, Statistic.EXPONENTIALS)
 
+#: What the machines of the bench differ in.
+NAMES = ("ROWS", "TAPS", "KERNEL")
+
 
 class Play:
     """A world with random contents."""
 
     def __init__(self, dut):
-        self.config = configuration(int(os.environ["ROWS"]), int(os.environ["TAPS"]))
+        self.config = configuration(*(int(os.environ[name]) for name in NAMES))
         self.dut, self.bench = dut, Bench(dut, World(self.config))
         self.rng = np.random.default_rng(self.bench.seed)
         k, c = Commands(self.config), self.config
@@ -127,24 +130,27 @@ async def agrees_with_the_model_in_the_promised_cycles(dut):
 async def takes_a_region_through_the_line_buffer(dut):
     play = Play(dut)
     await play.begin()
-    side, rows = range(1, LINE_KERNEL + 1), 0
+    most, rows = play.config.line_kernel, 0
+    side = range(1, most + 1)
     for mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX):
         for strides in ((1, 1), (2, 2), (1, 2), (2, 1)):
-            for kernel in ((h, w) for h in side for w in side):
+            # Of the larger kernels some, but the largest always.
+            kernels = [(h, w) for h in side for w in side if max(h, w) <= 3 or play.rng.random() < 0.3]
+            for kernel in [*kernels, (most, most)]:
                 # A column alone, then a few; a region has at least two columns.
                 for size in ((3, 1), (2, 4)) if kernel[1] > 1 else ((2, 4),):
                     residual = int(play.rng.integers(0, 2))
                     rows += await play.run(play.job(mode, kernel=kernel, size=size, residual=residual, lines=strides))
         # As wide as the line buffer.
-        for stride in (1, 2):
-            widest = (play.config.line_columns - 3) // stride + 1
+        for stride, kernel in product((1, 2), {3, most}):
+            widest = (play.config.line_columns - kernel) // stride + 1
             for residual in (0, 1):
-                job = play.job(mode, kernel=(3, 3), size=(3, widest), residual=residual, lines=(1, stride))
+                job = play.job(mode, kernel=(kernel,) * 2, size=(3, widest), residual=residual, lines=(1, stride))
                 rows += await play.run(job)
     # Commands follow each other in any order: what a line held before is never seen.
     for _ in range(60):
         mode = Mode(int(play.rng.integers(0, len(Mode))))
-        kernel, size = ((int(x) for x in play.rng.integers(1, 4, 2)) for _ in range(2))
+        kernel, size = ((int(x) for x in play.rng.integers(1, n, 2)) for n in (most + 1, 4))
         lines = tuple(int(x) for x in play.rng.integers(1, 3, 2)) if mode in LINED else None
         job = play.job(mode, kernel=tuple(kernel), size=tuple(size), residual=int(play.rng.integers(0, 2)), lines=lines)
         job = play.pixelwise(mode) if mode in PIXELWISE else job
@@ -182,7 +188,7 @@ async def forgets_everything_on_reset(dut):
     for mode in Mode:
         for after in (1, 5, 12, 20, 40, 60, 75):
             lines = (1, 1) if mode in LINED and after % 2 else None
-            job = play.job(mode, kernel=(3, 3), size=(5, 7), residual=1, lines=lines)
+            job = play.job(mode, kernel=(play.config.line_kernel,) * 2, size=(5, 7), residual=1, lines=lines)
             play.bench.set("payload", job.payload())
             play.bench.set("start", 1)
             await play.bench.tick()
@@ -197,12 +203,17 @@ async def forgets_everything_on_reset(dut):
             await play.run(play.job(mode, kernel=(3, 3), size=(5, 7), residual=1, lines=lines))
 
 
-@pytest.mark.parametrize(("rows", "taps"), [(2, 9), (4, 3)])
-def test_postprocess(simulate, rows, taps):
-    simulate(World(configuration(rows, taps)), environment={"ROWS": str(rows), "TAPS": str(taps)})
+def run(simulate, *shape):
+    """Run the bench on a machine."""
+    simulate(World(configuration(*shape)), environment=dict(zip(NAMES, map(str, shape), strict=True)))
+
+
+@pytest.mark.parametrize(("rows", "taps", "kernel"), [(2, 9, 7), (4, 3, 3)])
+def test_postprocess(simulate, rows, taps, kernel):
+    run(simulate, rows, taps, kernel)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("rows", "taps"), [(8, 3), (16, 9), (32, 9)])
-def test_postprocess_of_wider_machines(simulate, rows, taps):
-    simulate(World(configuration(rows, taps)), environment={"ROWS": str(rows), "TAPS": str(taps)})
+@pytest.mark.parametrize(("rows", "taps", "kernel"), [(8, 3, 5), (16, 9, 7), (32, 9, 5)])
+def test_postprocess_of_wider_machines(simulate, rows, taps, kernel):
+    run(simulate, rows, taps, kernel)

@@ -21,8 +21,8 @@ LEAST = 20
 REACHED = (
     "evictions", "merges", "write_backs", "refetches", "port_waits", "full_queues", "half_waits", "serials", "drops",
     "flushes", "prefetches", "refusals", "discards", "barren", "reserved", "exhausted", "sidesteps", "guesses",
-    "novelties", "yields", "overdrafts", "line_computes", "turned_weights", "runs_of_tiles", "computed_weights",
-    "multiplications", "measures", "factors", "normalizations",
+    "novelties", "yields", "overdrafts", "line_computes", "large_kernels", "turned_weights", "runs_of_tiles",
+    "computed_weights", "multiplications", "measures", "factors", "normalizations",
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from spec.isa import LINE_KERNEL, LINE_STRIDE, Mode, Role
+from spec.isa import LINE_STRIDE, Mode, Role
 
 if TYPE_CHECKING:
     import random
@@ -62,10 +62,11 @@ class Tiler:
         most = self.config.window_taps if mode is Mode.DEPTHWISE else 25
         # Some that the line buffer holds, where a window engine has a choice.
         small = mode is not Mode.ARRAY and rng.random() < 0.6
+        sides = range(3, self.config.line_kernel + 1) if small and rng.random() < 0.5 else (1, 1, 2, 3, 3)
         while True:
             k = {}
             for axis, size in (("h", source.height), ("w", source.width)):
-                kernel = 1 if mode in PIXELWISE else rng.choice((1, 1, 2, 3, 3, 3 if small else 4))
+                kernel = 1 if mode in PIXELWISE else rng.choice(sides if small else (1, 1, 2, 3, 3, 4))
                 stride = rng.choice((1, 1, 2, 2 if small else 3))
                 dilation = rng.choice((1, 1, 1 if small else 2))
                 before, after = rng.randint(0, kernel), rng.randint(0, kernel)
@@ -151,8 +152,8 @@ class Tiler:
         """Whether the tile goes through the line buffer: mostly if it may."""
         columns = (part.shape["width"] - 1) * k["stride_w"] + k["kernel_w"]
         small = all(
-            k[f"kernel_{axis}"] <= LINE_KERNEL and k[f"stride_{axis}"] <= LINE_STRIDE and k[f"dilation_{axis}"] == 1
-            for axis in "hw"
+            k[f"kernel_{axis}"] <= self.config.line_kernel and k[f"stride_{axis}"] <= LINE_STRIDE
+            and k[f"dilation_{axis}"] == 1 for axis in "hw"
         )
         holds = mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX) and small and 2 <= columns <= self.config.line_columns
         return holds and self.rng.random() < 0.8

@@ -13,8 +13,8 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from controller.fields import axes
-from spec.isa import LINE_KERNEL, LINE_STRIDE, Mode
-from spec.timing import slot_cycles
+from spec.isa import LINE_STRIDE, Mode
+from spec.timing import further_cycles, slot_cycles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +139,8 @@ def _window_cycles(operator: Operator, box: _Box, config: Config) -> int:
     """Cycles of a block: tap by tap, or by inputs through the line buffer, padding not counted."""
     taps = operator.kernel[0] * operator.kernel[1]
     by_taps = _pixels(box) * taps
-    small = max(operator.kernel) <= LINE_KERNEL and max(operator.strides) <= LINE_STRIDE
+    small = max(operator.kernel) <= config.line_kernel and max(operator.strides) <= LINE_STRIDE
     reached = tuple(axis.reach(some)[0] for axis, some in zip(axes(operator), box, strict=True))
-    by_lines = _pixels((reached[0], reached[1])) * slot_cycles(config, operator.kernel[1])
+    by_lines = _pixels((reached[0], reached[1])) * slot_cycles(config, *operator.kernel)
+    by_lines += _pixels(box) * further_cycles(config, *operator.kernel)
     return min(by_taps, by_lines) if small else by_taps

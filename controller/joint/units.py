@@ -175,7 +175,8 @@ def _post(command: Command, config: Config) -> int:
         if command.lines:
             slots = timing.region(command.height, kernel["kernel_h"], kernel["stride_h"])
             slots *= timing.region(command.width, kernel["kernel_w"], kernel["stride_w"])
-            slot_cycles = timing.slot_cycles(config, kernel["kernel_w"])
+            slot_cycles = timing.slot_cycles(config, kernel["kernel_h"], kernel["kernel_w"])
+            addends += pixels * timing.further_cycles(config, kernel["kernel_h"], kernel["kernel_w"])
     weighted = command.mode in (Mode.DEPTHWISE, Mode.AVERAGE)
     return post_cycles(
         slots, slot_cycles=slot_cycles, addends=addends,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_long_strides_wide_rows_and_large_sums(tmp_path: Path) -> None:
     assert largest_difference(compiled, path, rng) == 0
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (2, 1)])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (2, 1), (4, 1), (5, 1), (5, 2)])
 @pytest.mark.parametrize("name", ["tiny", "default"])
 def test_maps_wider_than_a_line_are_cut_by_columns(name: str, kernel: int, stride: int, tmp_path: Path) -> None:
     """Every tile goes through the line buffer, none is wider than that, and every integer is right."""
@@ -95,6 +95,43 @@ def test_maps_wider_than_a_line_are_cut_by_columns(name: str, kernel: int, strid
     widest = max(region(one.width, kernel, stride) for one in commands)
     assert config.line_columns // 2 < widest <= config.line_columns
     assert largest_difference(compiled, path, rng) == 0
+
+
+def _window(path: Path, kernel: int, stride: int = 1, dilation: int = 1, **pool: str) -> Path:
+    """A model of a depthwise layer, or of a pool, that keeps its size but for the stride."""
+    model = QdqModel(True, np.random.default_rng(kernel))
+    source = model.input([1, 5, 12, 12], zero=131)
+    shape = {"strides": [stride] * 2, "pads": [kernel // 2 * dilation] * 4, "dilations": [dilation] * 2}
+    if pool:
+        model.output(model.node(pool["kind"], [source], kernel_shape=[kernel] * 2, **shape), *model.scales[source])
+    else:
+        dense = model.dense((5, 1, kernel, kernel), 0, source, per_channel=True)
+        model.output(model.node("Conv", [source, *dense], group=5, **shape))
+    return model.save(path / "model.onnx")
+
+
+@pytest.mark.parametrize(("name", "kernel", "lined"), [
+    ("tiny", 5, True), ("tiny", 7, False), ("board", 5, False), ("default", 5, True),
+    ("default", 7, True), ("edge", 7, True),
+])  # fmt: skip
+@pytest.mark.parametrize("shape", [{"stride": 1}, {"stride": 2}, {"kind": "MaxPool"}], ids=str)
+def test_kernels_that_the_line_buffer_holds_go_through_it(
+    name: str, kernel: int, lined: bool, shape: dict[str, Any], tmp_path: Path
+) -> None:
+    """And every integer is right."""
+    path = _window(tmp_path, kernel, **shape)
+    compiled = compiled_and_checked(path, CONFIGS[name])
+    assert {one.lines for one in compiled.tiled[0].commands} == {lined}
+    assert largest_difference(compiled, path, np.random.default_rng(1)) == 0
+
+
+@pytest.mark.parametrize("shape", [{"kernel": 5, "stride": 3}, {"kernel": 5, "dilation": 2}, {"kernel": 9}], ids=str)
+def test_what_the_line_buffer_does_not_hold_goes_tap_by_tap(shape: dict[str, int], tmp_path: Path) -> None:
+    path = _window(tmp_path, **shape)
+    config = replace(CONFIGS["default"], window_taps=81)
+    compiled = compiled_and_checked(path, config)
+    assert not any(one.lines for one in compiled.tiled[0].commands)
+    assert largest_difference(compiled, path, np.random.default_rng(1)) == 0
 
 
 def test_what_cannot_fit_is_refused_with_numbers_and_levers(tmp_path: Path) -> None:
