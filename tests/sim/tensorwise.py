@@ -119,21 +119,7 @@ class Tensorwise:
         pixels = range(fields["height"] * fields["width"])
         mode = Mode(fields["mode"])
         if mode is Mode.ARRAY:
-            if fields["first"]:
-                self.sums = [[0] * self.config.cols for _ in pixels]
-            operand = self.operands[Role.WEIGHTS]
-            rows = range(operand["run"] * operand["count"])
-            words = [self._word(Role.WEIGHTS, self._row(Role.WEIGHTS, row)) for row in rows]
-            tiles = len(words) // self.config.rows
-            zero, other = kernel["zero"], kernel["other_zero"]
-            for p in pixels:
-                for t in range(tiles):
-                    word = self._tap(fields, p, t)
-                    for c in lanes:
-                        for r in lanes:
-                            row, column = (c, r) if fields["turned"] else (r, c)
-                            weight = words[t * self.config.rows + row][column]
-                            self.sums[p][c] += (word[r] - zero) * (weight - other)
+            self._add_products(fields, kernel, pixels)
             totals = self.sums
         elif mode in (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE):
             totals = [self._pixel(fields, mode, p, self._tap(fields, p, 0)) for p in pixels]
@@ -147,6 +133,25 @@ class Tensorwise:
             for p, row in zip(pixels, rows, strict=True):
                 at = self._at(Role.OUTPUT, self._row(Role.OUTPUT, p))
                 self.dram[at : at + self.config.rows] = bytes(v & 255 for v in row)
+
+    def _add_products(self, fields: dict[str, int], kernel: dict[str, int], pixels: range) -> None:
+        """The passes of the array: words less their zero times weights less theirs, tiles turned or not."""
+        lanes = range(self.config.rows)
+        if fields["first"]:
+            self.sums = [[0] * self.config.cols for _ in pixels]
+        operand = self.operands[Role.WEIGHTS]
+        rows = range(operand["run"] * operand["count"])
+        words = [self._word(Role.WEIGHTS, self._row(Role.WEIGHTS, row)) for row in rows]
+        tiles = len(words) // self.config.rows
+        zero, other = kernel["zero"], kernel["other_zero"]
+        for p in pixels:
+            for t in range(tiles):
+                word = self._tap(fields, p, t)
+                for c in lanes:
+                    for r in lanes:
+                        row, column = (c, r) if fields["turned"] else (r, c)
+                        weight = words[t * self.config.rows + row][column]
+                        self.sums[p][c] += (word[r] - zero) * (weight - other)
 
     def _pixel(self, fields: dict[str, int], mode: Mode, pixel: int, word: list[int]) -> list[int]:
         """A word that is multiplied, measured or normalized; totals of lanes, but for a word that is measured."""
