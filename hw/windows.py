@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -141,7 +141,12 @@ class Windows(wiring.Component):
     def _passes(self):
         """Passes over a window but the first, and whether the kernel is small."""
         c = self.config
-        sides = {side: self.window[f"kernel_{side}"][: c.line_kernel.bit_length()] for side in "hw"}
-        taps = Mux(sides["h"] < LEAST_ROWS, LEAST_ROWS, sides["h"]) * sides["w"]
-        further = sum(taps > c.depthwise_taps * number for number in range(1, passes(c)))
-        return further, (sides["h"] <= LEAST_ROWS) & (sides["w"] <= LEAST_ROWS)
+        height, width = (self.window[f"kernel_{side}"][: c.line_kernel.bit_length()] for side in "hw")
+        tall = range(LEAST_ROWS, c.line_kernel + 1)
+        of_rows = {rows: height <= rows if rows == LEAST_ROWS else height == rows for rows in tall}
+        # A pass is made if columns of so many rows are more words than the passes before it take.
+        made = [
+            Cat(here & (width > c.depthwise_taps * number // rows) for rows, here in of_rows.items()).any()
+            for number in range(1, passes(c))
+        ]
+        return sum(made), (height <= LEAST_ROWS) & (width <= LEAST_ROWS)
