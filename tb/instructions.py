@@ -8,6 +8,7 @@ from spec.errors import Error
 from spec.isa import LINE, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, Statistic, TensorClass
 from spec.program import Instruction, assemble
 from spec.timing import CONSTANTS_WORDS, border_words, exponential_words, lookup_words, moments_words
+from tb.tiles import LINED, PIXELWISE
 
 if TYPE_CHECKING:
     import random
@@ -29,8 +30,6 @@ SHAPED = {
     Opcode.KERNEL: ("kernel_h", "kernel_w", "stride_h", "stride_w", "dilation_h", "dilation_w", "blocks"),
     Opcode.COMPUTE: ("height", "width", "residual", "table", "last", "mode", "lines", "statistic", "closing"),
 }
-#: Modes that go through the line buffer, and those that take pixels one by one.
-LINED, PIXELWISE = (Mode.DEPTHWISE, Mode.SUM, Mode.MAX), (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
 
 
 class Author:

@@ -208,7 +208,7 @@ def _engines() -> list[Edit]:
         Edit("WEIGHTS starts when the one before is done", weights, "self.ready.eq(«~running»)", _ALWAYS),
         Edit("a pass waits for its tile", array, "begin.eq(waiting & «self.tile.ready»)", _ALWAYS),
         Edit("ARRAY starts when the one before is done", array, "self.ready.eq(~waiting & «~going»)", _ALWAYS),
-        Edit("POST ends with its last row", post, "& flow[-1] & «~flow[:-1].any()»", _ALWAYS),
+        Edit("POST ends with its last row", post, "flow[-1] & «~flow[:-1].any()»", _ALWAYS),
         Edit("a program burst waits for room in the buffer", fetch, "«(free >= burst)» &", _ALWAYS),
         Edit("a program burst waits for the address before it", fetch, "& «(~axi.arvalid | axi.arready)» &", _ALWAYS),
         Edit("an instruction is offered when it is there", fetch, "out.valid.eq(«(stored != taken)» &", _ALWAYS),
@@ -300,6 +300,39 @@ def _products() -> list[Edit]:
     ]  # fmt: skip
 
 
+def _pixels() -> list[Edit]:
+    """What is multiplied, measured and normalized."""
+    statistics, factor, normalize = (f"hw/{name}.py" for name in ("statistics", "factor", "normalize"))
+    multiply, post, dispatch = (f"hw/{name}.py" for name in ("multiply", "postprocess", "dispatch"))
+    return [
+        Edit("a largest lane is the first block's or larger", statistics,
+             "Mux(«~self.first & (before.largest > part)», before.largest, part)",
+             "Mux(MUTANT, before.largest > part, OLD)"),
+        Edit("a sum of exponentials or squares begins with the first block", statistics,
+             "joined.total.eq(Mux(«self.first», 0, before.total)", _NEVER),
+        Edit("a sum of lanes begins with the first block", statistics, "joined.sum.eq(Mux(«self.first», 0, before.sum)",
+             _NEVER),
+        Edit("lanes that do not count are not measured", statistics,
+             "counts = «(self.lanes == 0) | (index < self.lanes)»", _ALWAYS),
+        Edit("padding is measured as pad", statistics, "lane = Mux(«self.padded», self.pad, self.word[index])", _NEVER),
+        Edit("the place of the next pixel is read ahead", statistics, "ahead.eq(pixel + «self.tap»)", _NEVER),
+        Edit("exponentials are of the distance from the largest lane", statistics, "apart.eq(«known.largest» - lane)",
+             _ZERO),
+        Edit("MEASURE ends with its last place", statistics, "joins[-1] & «~moves[:-1].any()»", _ALWAYS),
+        Edit("a closing MEASURE ends with its last factor", statistics, "divide.done & «~divide.more»", _ALWAYS),
+        Edit("NORMALIZE measures nothing", statistics, "joins.eq(Mux(«self.measuring», moves, 0))", _ALWAYS),
+        Edit("epsilon is added to a spread", factor, "spread.eq(Mux(self.moments, «self.epsilon», ", _ZERO),
+        Edit("a sum of exponentials is shifted by a place more if need be", factor, "odd = «~whole[-1]»", _NEVER),
+        Edit("a shift stays until the next word's first step", normalize,
+             "with m.If(«steps[0]»):\n            m.d.sync += shift.eq(self.shift)", "Mux(MUTANT, self.start, OLD)"),
+        Edit("MULTIPLY subtracts INPUT's zero", multiply, "- «self.zero»)", _ZERO),
+        Edit("MULTIPLY subtracts RESIDUAL's zero", multiply, "- «self.other_zero»)", _ZERO),
+        Edit("MULTIPLY adds nothing", post, "lane.residual.eq(command.residual & «~multiplying»)", _ALWAYS),
+        Edit("what is measured is not written", post, "flow.eq(Cat(row & «~measuring», flow))", _ALWAYS),
+        Edit("MEASURE has no residual", dispatch, "post.residual.eq(«compute.last» & compute.residual)", _ALWAYS),
+    ]  # fmt: skip
+
+
 #: Why nothing can notice that a rule is broken.
 _PROOFS = {
     "a writer of a frame waits for POST, its last writer":
@@ -319,7 +352,8 @@ _PROOFS = {
 }
 
 _ALL = (
-    *_hazards(), *_dispatch(), *_transfers(), *_pages(), *_engines(), *_windows(), *_policies(), *_products()
+    *_hazards(), *_dispatch(), *_transfers(), *_pages(), *_engines(), *_windows(), *_policies(), *_products(),
+    *_pixels(),
 )  # fmt: skip
 #: Numbered from 1 in this order.
 RULES: tuple[Edit, ...] = tuple(replace(edit, proof=_PROOFS.get(edit.rule, "")) for edit in _ALL)

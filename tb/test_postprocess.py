@@ -14,7 +14,9 @@ from sim.statistics import blank
 from spec.isa import Mode, Statistic
 from spec.timing import POST_LATENCY
 from tb.bench import Bench
-from tb.post_commands import LINED, PIXELWISE, Job, World, configuration
+from tb.post_commands import Job
+from tb.post_world import World, configuration
+from tb.tiles import LINED, PIXELWISE
 
 #: What softmax measures.
 SOFTMAX = (Statistic.LARGEST, Statistic.EXPONENTIALS)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from spec.config import Config
     from tb.tensors import Tensor
 
-__all__ = ["PIXELWISE", "Part", "Tiler", "span"]
+__all__ = ["LINED", "PIXELWISE", "Part", "Tiler", "span"]
 
-#: Modes that take pixels one by one.
-PIXELWISE = (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
+#: Modes that go through the line buffer, and those that take pixels one by one.
+LINED, PIXELWISE = (Mode.DEPTHWISE, Mode.SUM, Mode.MAX), (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
 
 #: offset, run, stride, count of an operand.
 Range = tuple[int, int, int, int]
@@ -155,7 +155,7 @@ class Tiler:
             k[f"kernel_{axis}"] <= self.config.line_kernel and k[f"stride_{axis}"] <= LINE_STRIDE
             and k[f"dilation_{axis}"] == 1 for axis in "hw"
         )
-        holds = mode in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX) and small and 2 <= columns <= self.config.line_columns
+        holds = mode in LINED and small and 2 <= columns <= self.config.line_columns
         return holds and self.rng.random() < 0.8
 
     def fits(self, operands: dict[Role, tuple[Tensor, Range]]) -> bool:
