@@ -18,6 +18,8 @@ from controller.products import product_runs, tiles_range
 from spec.isa import Mode, Role, TensorClass
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from controller.operators import Operator
     from spec.config import Config
 
@@ -77,13 +79,19 @@ class ArrayTiler:
 
     def _blocks(self, output: int) -> Interval:
         """Input blocks that a block of outputs needs: those of its groups."""
-        operator, rows = self.operator, self.config.rows
+        operator = self.operator
         if operator.other is not None:
             return 0, len(operator.source.blocks)
-        written, read = (positions(view.lanes, rows) // rows for view in (operator.result, operator.source))
+        written, read = self._positions
         groups = np.flatnonzero(written == output) // (len(written) // operator.groups)
         needed = read[np.isin(np.arange(len(read)) // (len(read) // operator.groups), groups)]
         return int(needed.min()), int(needed.max()) + 1
+
+    @cached_property
+    def _positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The blocks that outputs and inputs lie in, channel by channel."""
+        operator, rows = self.operator, self.config.rows
+        return positions(operator.result.lanes, rows) // rows, positions(operator.source.lanes, rows) // rows
 
     @cached_property
     def runs(self) -> list[list[Interval]]:

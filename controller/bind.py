@@ -58,11 +58,15 @@ class Binder:
                 self.uses.setdefault(buffer, []).append(index)
         self.written: dict[Buffer, set[int]] = {}
         self.stream = streamed_banks(config) * config.bank_frames
-        #: For each use of weights, the lowest page that it or a later one names.
+        #: For each use of weights, the lowest page that it or a later one names: of those larger than the scratchpad a
+        #: later one of the same operator, for what the next operator wants of them has gone by then.
         self.floors: dict[tuple[int, Buffer], int] = {}
         for buffer, uses in self.uses.items():
-            floor = buffer.pages(config.page_words)
+            floor, operator = buffer.pages(config.page_words), commands[uses[-1]].operator
+            large = floor > config.frames
             for use in reversed(uses) if buffer.kind is TensorClass.WEIGHTS else ():
+                if large and commands[use].operator != operator:
+                    floor, operator = buffer.pages(config.page_words), commands[use].operator
                 floor = min(floor, commands[use].spans[buffer][0] // config.page_words)
                 self.floors[use, buffer] = floor
         self._turned: dict[Buffer, int] = {}
@@ -128,8 +132,11 @@ class Binder:
         the maps'.
         """
         words, end = self.config.page_words, first
-        uses = self.uses[buffer]
+        uses, operator = self.uses[buffer], self.commands[index].operator
+        large = buffer.pages(words) > self.config.frames
         for use in uses[bisect_left(uses, index) :]:
+            if large and self.commands[use].operator != operator:
+                break
             low, high = self.commands[use].spans[buffer]
             if low // words < first:
                 return []

@@ -14,6 +14,7 @@ from controller.emit import emit
 from controller.layout import Buffer, Bytes, View, pack_map, unpack_map
 from controller.packing import Packing, pack_inputs
 from controller.place import Placement, place
+from controller.shared import shared
 from controller.tile import tile
 from controller.trial import Trials
 from spec.isa import TensorClass
@@ -131,7 +132,7 @@ def compile_graph(
             if progress:
                 progress(operator.name)
             found.append(tile(operator, index, trials, constants, sum(sizes[:index])))
-        return found
+        return shared(found)
 
     def parts(tiled: list[Tiled]) -> tuple[list[Buffer], list[Command]]:
         buffers = [buffer for buffer in _buffers(constants, tiled, arrangement.views) if buffer.words]
@@ -139,6 +140,8 @@ def compile_graph(
 
     # Where the ends of operators count for much, the estimate may know better than trials of each alone.
     several = [cut(Trials(config, some)) for some in sorted({1, finalists})]
+    if all([one.choice for one in some] == [one.choice for one in several[0]] for some in several):
+        del several[1:]
     tiled = min(several, key=lambda one: Trials(config, 1).run(*parts(one))) if len(several) > 1 else several[0]
     buffers, commands = parts(tiled)
     placement = place(buffers, commands, config)

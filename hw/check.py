@@ -150,7 +150,7 @@ class Check(wiring.Component):
         biases, entries = 8 * c.cols // c.rows, 256 // c.rows
         table = ranges[Role.TABLE]
         rules = [
-            compute.mode <= Mode.AVERAGE,
+            compute.mode <= max(Mode),
             self.pixels.any(),
             self.taps.any(),
             kernel.blocks.any(),
