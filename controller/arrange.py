@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,10 +26,10 @@ from controller.graph import (
     SequentialAverage,
     Softmax,
     Tensor,
-    sources,
 )
-from controller.lanewise import lanewise, moved, unchanged
+from controller.lanewise import lanewise, moved, table_of_bytes, unchanged
 from controller.operators import Operator
+from controller.riders import Riders
 from controller.stored import Stored, on_windows
 from controller.tokens import multiplication, product, statistic
 from controller.values import quantization_of
@@ -53,7 +52,8 @@ class Arrangement:
 def arrange(graph: Graph, config: Config) -> Arrangement:
     """Operators for a graph on a machine.
 
-    A convolution, product or normalization whose result only an addition reads takes the other operand as its residual.
+    A convolution, product or normalization whose result only an addition reads takes the other operand as its residual;
+    a change of each byte is a table of what makes the bytes.
     What is stored is what operators write; selections and concatenations are read where their channels lie.
     """
     return _Arranger(graph, config).run()
@@ -62,54 +62,35 @@ def arrange(graph: Graph, config: Config) -> Arrangement:
 class _Arranger:
     def __init__(self, graph: Graph, config: Config) -> None:
         self.graph, self.config = graph, config
-        self.reads = Counter(tensor.name for node in graph.nodes for tensor in sources(node))
-        self.kept = {port.tensor.name for port in (*graph.inputs, *graph.outputs)}
-        self.producers: dict[str, Node] = {node.result.name: node for node in graph.nodes}
-        self.fused = self._fused()
-        self.stored = Stored(graph, config, self._leaders())
+        self.riders = Riders(graph, config)
+        changed = {node.result.name for node in self.riders.changes.values()}
+        self.stored = Stored(graph, config, self.riders.leaders(), changed)
         self.operators: list[Operator] = []
 
     def run(self) -> Arrangement:
+        riding = self.riders.all
         for node in self.graph.nodes:
-            if node.result.name not in self.fused.values():
+            if node.result.name not in riding:
                 self._emit(node)
+                self._change(node)
         constants = tuple(node for node in self.graph.nodes if isinstance(node, Constant))
         tensors = [port.tensor for port in (*self.graph.inputs, *self.graph.outputs)]
         tensors += [node.result for node in constants]
         views = {**self.stored.views, **{one.name: self._view(one) for one in tensors}}
         return Arrangement(tuple(self.operators), views, constants)
 
-    def _fused(self) -> dict[str, str]:
-        """Result of the addition -> result of the node that does it, for each pair."""
-        order = {node.result.name: index for index, node in enumerate(self.graph.nodes)}
-        pairs = {}
-        for node in self.graph.nodes:
-            if not isinstance(node, Addition) or node.first == node.second:
-                continue
-            free = [
-                one
-                for one in (node.first, node.second)
-                if isinstance(self.producers.get(one.name), Convolution | Product | Normalization)
-                and self.reads[one.name] == 1
-                and one.name not in self.kept
-            ]
-            if free:
-                pairs[node.result.name] = max(free, key=lambda one: order[one.name]).name
-        return pairs
+    def _change(self, node: Node) -> None:
+        """Have the operator of a node look its bytes up, if that is all that is done to them."""
+        change = self.riders.changes.get(node.result.name)
+        if change is not None:
+            table = table_of_bytes(change.requantize)
+            forms = tuple(replace(form, table=table) for form in self.operators[-1].forms)
+            self.operators[-1] = replace(self.operators[-1], forms=forms)
 
-    def _leaders(self) -> dict[str, Tensor]:
-        """For each addition whose lanes they are: an operand that it, or who does it, cannot lay otherwise."""
-        found = {}
-        for node in self.graph.nodes:
-            if isinstance(node, Addition):
-                own = self.producers.get(self.fused.get(node.result.name, ""))
-                found[node.result.name] = node.first
-                if isinstance(own, Convolution):
-                    other = node.second if own.result == node.first else node.first
-                    found[node.result.name] = own.result if on_windows(own, self.config) else other
-                elif own is not None:
-                    found[node.result.name] = own.result
-        return found
+    def _written(self, node: Node) -> View:
+        """Where the operator of a node writes: what a change makes of its result lies in the same lanes."""
+        change = self.riders.changes.get(node.result.name)
+        return self._view(node.result if change is None else change.result)
 
     def _view(self, tensor: Tensor) -> View:
         return self.stored.view(tensor)
@@ -130,11 +111,11 @@ class _Arranger:
         elif isinstance(node, Gather):
             self._gather(node)
         elif isinstance(node, Multiplication):
-            result = self._view(node.result)
+            result = self._written(node)
             first, second = (self._aligned(node.name, one, result.lanes) for one in (node.first, node.second))
             self.operators.append(multiplication(node, first, second, result))
         else:
-            self.operators += self._made(node, node.result)
+            self.operators += self._made(node, node)
 
     def _gather(self, node: Gather) -> None:
         result = self._view(node.result)
@@ -143,15 +124,15 @@ class _Arranger:
         operator = lanewise(node.name, node.sources[0], views[0], result, None)
         self.operators.append(replace(operator, forms=forms, gathered=tuple(rectangles(node.pixels, views))))
 
-    def _made(self, node: Node, result: Tensor) -> list[Operator]:
-        """A node whose result an addition may take, as operators that write the result or what is added to it."""
+    def _made(self, node: Node, last: Node) -> list[Operator]:
+        """A node whose result an addition may take, the `last`, as operators that write the last one's result."""
         match node:
             case Convolution():
-                return [self._convolution(node, self._view(result))]
+                return [self._convolution(node, self._written(last))]
             case Product():
-                return list(product(node, self.stored, self._view(result)))
+                return list(product(node, self.stored, self._written(last)))
             case Softmax() | Normalization():
-                return list(statistic(node, self.stored, self._view(result)))
+                return list(statistic(node, self.stored, self._written(last)))
             case _:
                 return []
 
@@ -173,8 +154,8 @@ class _Arranger:
         )  # fmt: skip
 
     def _add(self, node: Addition) -> None:
-        result = self._view(node.result)
-        own = self.fused.get(node.result.name)
+        result = self._written(node)
+        own = self.riders.additions.get(node.result.name)
         swap = own == node.second.name
         addend = self._aligned(node.name, node.first if swap else node.second, result.lanes)
         residual = residual_of(node, addend, first=swap)
@@ -182,7 +163,7 @@ class _Arranger:
             view = self._aligned(node.name, node.first, result.lanes)
             operator = lanewise(node.name, node.first, view, result, None)
         else:
-            *copies, operator = self._made(self.producers[own], node.result)
+            *copies, operator = self._made(self.riders.producers[own], node)
             self.operators += copies
         self.operators.append(replace(operator, residual=residual, name=node.name))
 

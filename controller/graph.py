@@ -298,6 +298,11 @@ class Graph:
         """Multiplications by a weight, or of two activations in a sum, in one run of the whole batch."""
         return sum(node.macs for node in self.nodes if isinstance(node, Convolution | Product))
 
+    @property
+    def equal(self) -> bool:
+        """Whether its integers are onnxruntime's in every element; docs/numerics.md has of these nodes how near."""
+        return not any(isinstance(node, Softmax | Normalization | Multiplication) for node in self.nodes)
+
 
 def sources(node: Node) -> tuple[Tensor, ...]:
     """The feature maps that a node reads, in order."""

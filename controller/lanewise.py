@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controller import numerics
 from controller.graph import Requantize
 from controller.layout import Buffer, Lanes, View, blocks_of
 from controller.operators import Operator
@@ -14,6 +15,8 @@ from controller.products import rounded
 from spec.isa import Mode, TensorClass
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from controller.graph import Tensor
 
 
@@ -51,3 +54,9 @@ def factor(name: str, tensor: Tensor, view: View, lanes: Lanes, rows: int) -> Op
         pitch, view.width,
     )  # fmt: skip
     return replace(operator, result=replace(operator.result, blocks=blocks_of(buffer, 0, lanes, len(lanes))))
+
+def table_of_bytes(form: Requantize) -> NDArray[np.int8]:
+    """What a requantization that is the same for all channels makes of each byte: 0 to 127, then -128 to -1."""
+    entries = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64) + int(form.bias[0])
+    made = numerics.requantize(entries, form.scale[0], form.zero, form.low, form.high).astype(np.int8)
+    return made if form.table is None else form.table[made.view(np.uint8)]

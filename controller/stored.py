@@ -19,19 +19,21 @@ from controller.graph import (
     Pool,
     Product,
     Requantize,
+    Rescale,
     Selection,
     Softmax,
     Tensor,
     sources,
 )
 from controller.lanes import together
+from controller.lanewise import table_of_bytes
 from controller.layout import NOTHING, Block, Buffer, Lanes, View, full_blocks, positions
 from controller.needs import in_blocks, needs
 from controller.products import rounded
 from spec.isa import TensorClass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from spec.config import Config
 
@@ -54,6 +56,8 @@ class Stored:
         The network and the machine.
     leaders
         For each addition by its result's name the operand whose lanes it takes.
+    changed
+        Results of changes that what makes their bytes does with a table.
 
     Members
     -------
@@ -61,8 +65,10 @@ class Stored:
         Every tensor that was asked for, by name.
     """
 
-    def __init__(self, graph: Graph, config: Config, leaders: Mapping[str, Tensor]) -> None:
-        self.graph, self.config, self.leaders = graph, config, leaders
+    def __init__(
+        self, graph: Graph, config: Config, leaders: Mapping[str, Tensor], changed: Collection[str]
+    ) -> None:
+        self.graph, self.config, self.leaders, self.changed = graph, config, leaders, changed
         self.features = features(graph)
         self.inside = homes(graph, self.features)
         convolutions = [node for node in graph.nodes if isinstance(node, Convolution)]
@@ -123,6 +129,8 @@ class Stored:
             self._keep(node.result.name, self._laid(node))
         if isinstance(node, Constant):
             self.resting[node.result.name] = node.result.zero
+        elif isinstance(node, Rescale) and node.result.name in self.changed:
+            self._change(node)
         elif not isinstance(node, Addition | Concatenation | Selection | Pool | Gather):
             self._rest(node.result.name, node.requantize)
 
@@ -159,6 +167,12 @@ class Stored:
         """Note what lanes hold that have a scale and a bias of 0."""
         byte = min(max(form.zero, form.low), form.high)
         self.resting[name] = byte if form.table is None else int(form.table[byte % 256])
+
+    def _change(self, node: Rescale) -> None:
+        """Note what a table makes of what lanes hold."""
+        byte = self.resting.get(node.source.name)
+        if byte is not None:
+            self.resting[node.result.name] = int(table_of_bytes(node.requantize)[byte % 256])
 
     def _passes(self, index: int) -> int:
         """Cycles that a node, or the host, takes for one block more of what it reads."""

@@ -20,6 +20,7 @@ from controller.graph import (
     Port,
     Product,
     Requantize,
+    Rescale,
     Selection,
     Softmax,
     Tensor,
@@ -105,6 +106,17 @@ class Drawn:
         forms = [(one.scale, one.zero) for one in (first, second, result)]
         fixed, *ratios = (float(one) for one in addition_constants(*forms))
         self.nodes.append(Addition(self._name("addition"), first, second, result, fixed, *ratios, 0, -128, 127))
+        return result
+
+    def change(self, source: Tensor) -> Tensor:
+        """Each integer by a table."""
+        result = self.tensor(*source.shape[1::2])
+        table = self.rng.integers(-128, 128, 256).astype(np.int8)
+        table[source.zero % 256] = result.zero
+        form = Requantize(
+            np.full(source.shape[1], 5, np.int32), np.ones(source.shape[1], np.float32), -5, -128, 127, table
+        )
+        self.nodes.append(Rescale(self._name("change"), source, result, form))
         return result
 
     def selection(self, source: Tensor, first: int, end: int) -> Tensor:

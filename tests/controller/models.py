@@ -171,7 +171,10 @@ def seen(maps: Mapping[str, Stored], name: str, shape: tuple[int, ...]) -> Store
     """A map, or those of all heads, as ONNX sees it, channels last if they are tokens; None if there is none."""
     heads = [maps[part] for part in parts_of(maps, name)]
     if heads:
-        return np.stack([head[0, :, 0].T for head in heads]).reshape(shape)
+        if shape[-2] == shape[-1] > 1:
+            return None  # It does not show whether they are turned.
+        turned = heads[0].shape[1] == shape[-2]
+        return np.stack([head[0, :, 0] if turned else head[0, :, 0].T for head in heads]).reshape(shape)
     found = maps.get(name)
     if found is None:
         return None

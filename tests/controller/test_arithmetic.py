@@ -13,7 +13,9 @@ from onnxruntime.quantization import QuantType, quantize_static
 from controller.graph import Convolution, Multiplication, Rescale
 from controller.network.calibrate import _Calibration
 from controller.numerics import matching_scale, multiplication_ratio, multiply
+from controller.quantized import as_onnx, evaluate, quantize_inputs
 from controller.read import read
+from controller.reference import Reference
 from controller.refusal import ModelError
 from tests.controller.models import QdqModel, compare
 from tests.controller.token_operators import constant
@@ -77,6 +79,39 @@ def test_gelu_is_looked_up(kind: str, attributes: dict[str, Any], tmp_path: Path
     for side in (1, 40, 40):
         model.outputs[0].type.tensor_type.shape.dim.add().dim_value = side
     assert compare(model.save(tmp_path / "model.onnx"), model.rng).differing == 0
+
+
+#: Scales and zero points of two operands and their sum, and one pair of integers, whose sum depends on which is first.
+_ORDERED = [
+    ((0.02686259150505066, 136), (0.045026954263448715, 91), (0.09406391531229019, 172), (111, 61)),
+    ((0.049779344350099564, 158), (0.04770246520638466, 213), (0.051404062658548355, 193), (245, 29)),
+    ((0.03436765447258949, 162), (0.0173232089728117, 241), (0.07323868572711945, 201), (12, 8)),
+]
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["as they are", "exchanged"])
+@pytest.mark.parametrize("constant_first", [False, True], ids=["constant second", "constant first"])
+@pytest.mark.parametrize("shape", [(), (5,), (1, 4, 5)], ids=["number", "biases", "map"])
+@pytest.mark.parametrize("ordered", _ORDERED, ids=["one", "two", "three"])
+def test_constants_are_added_in_the_kernels_order(
+    ordered: tuple[tuple[float, int], ...], shape: tuple[int, ...], *, constant_first: bool, turned: bool,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Which operand is multiplied first decides where a sum lies on the border of two; a number is always second."""
+    *ends, result, integers = ordered
+    pairs = list(zip(ends, integers, strict=True))
+    (map_form, map_integer), (form, integer) = pairs[::-1] if turned else pairs
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
+    source = model.input([1, 4, 5], *map_form)
+    values = [np.full(shape, integer, np.uint8), np.float32(form[0]), np.uint8(form[1])]
+    operands = [source, model.node("DequantizeLinear", [model.constant(one) for one in values])]
+    model.output(model.node("Add", operands[::-1] if constant_first else operands), *result)
+    path = model.save(tmp_path / "model.onnx")
+    graph = read(path)
+    real = np.full((1, 4, 5), (map_integer - map_form[1]) * np.float32(map_form[0]), np.float32)
+    made = evaluate(graph, quantize_inputs(graph, {"x0": real}))
+    [theirs] = Reference(path).run({"x0": real}).values()
+    assert np.array_equal(as_onnx(graph.outputs[0], made[graph.outputs[0].tensor.name]), theirs)
 
 
 def test_a_chain_of_floats_is_one_table(tmp_path: Path) -> None:

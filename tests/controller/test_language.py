@@ -143,6 +143,24 @@ def test_an_addition_rides_on_what_it_reads() -> None:
         assert len(compiled.tiled) == len(["product", "product", "normalization"])
 
 
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_change_is_a_table_of_what_it_reads(machine: str) -> None:
+    """Of every kind of operator, an addition that rides itself among them; not where something else reads it."""
+    drawn = Drawn(np.random.default_rng(11))
+    first, second = drawn.input(6, 9), drawn.input(6, 9)
+    scores = drawn.product(first, second, turned=True)
+    makers = [
+        drawn.dense(first, 5), scores, drawn.softmax(drawn.input(9, 3)), drawn.normalization(first),
+        drawn.multiplication(first, second), drawn.addition(drawn.dense(second, 6), first),
+    ]  # fmt: skip
+    changes = [drawn.change(one) for one in makers]
+    kept = drawn.dense(second, 7)
+    # A ragged operand of a product, whose other lanes hold what the table makes of the zero point.
+    keys = drawn.product(changes[3], drawn.dense(second, 6), turned=True)
+    compiled = holds(drawn.graph(*changes, kept, drawn.change(kept), keys), machine)
+    assert len(compiled.tiled) == len(makers) + len(["dense", "change", "dense", "product"])
+
+
 def test_multiplications_of_activations_count() -> None:
     """Of both products of a head, and as much in the bound of the array."""
     drawn = Drawn(np.random.default_rng(8))

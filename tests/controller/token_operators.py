@@ -93,6 +93,17 @@ def heads_of_a_number(model: QdqModel) -> set[str]:
     return {"QLinearMul"}
 
 
+def turned_heads_of_a_number(model: QdqModel) -> set[str]:
+    """As PyTorch's exporter scales keys: after they are turned."""
+    tokens, heads, width = _sizes(model.rng, 3)
+    apart = model.moved("Reshape", model.input([1, tokens, heads * width]), [0, 0, heads, width])
+    taken = model.moved("Transpose", apart, perm=(0, 2, 3, 1))
+    scaled = model.quantized(model.node("Mul", [taken, constant(model, ())]), 0.01, model.zero_point())
+    turned = model.moved("Transpose", scaled, perm=(0, 3, 1, 2))
+    model.output(model.moved("Reshape", turned, [1, tokens, heads * width]), *model.scales[turned])
+    return {"QLinearMul"}
+
+
 def multiplication(model: QdqModel) -> set[str]:
     first, second = (model.input([1, 40, 50]) for _ in range(2))
     scale = float(model.scales[first][0] * model.scales[second][0]) * 127
@@ -199,7 +210,7 @@ def sigmoid_of_heads(model: QdqModel) -> set[str]:
 
 TOKEN_OPERATORS = (
     dense_of_tokens, dense_with_biases, gemm_of_a_matrix, product, product_of_matrices, product_of_heads,
-    heads_of_a_number, multiplication, multiplication_of_maps, multiplication_by_factors, addition_of_a_number,
-    addition_of_positions, addition_of_heads, class_token, tokens_joined, channels_joined, one_token, mean_of_tokens,
-    reduced_tokens, sigmoid_of_heads,
+    heads_of_a_number, turned_heads_of_a_number, multiplication, multiplication_of_maps, multiplication_by_factors,
+    addition_of_a_number, addition_of_positions, addition_of_heads, class_token, tokens_joined, channels_joined,
+    one_token, mean_of_tokens, reduced_tokens, sigmoid_of_heads,
 )  # fmt: skip
