@@ -22,7 +22,7 @@ from controller.run import Activity, agreement, expected_outputs, run_golden
 from controller.traffic import traffic
 from controller.usage import sentence, usage
 from docs.kept import Kept, sources
-from docs.networks import NAMES, network
+from docs.networks import NAMES, TOKENS, network
 from sim.energy import energy, load_table
 from sim.events import count_events
 from sim.machine import Machine
@@ -91,9 +91,10 @@ class Case:
 
 
 def cases() -> dict[str, Case]:
-    """All that is measured, by key: every network, then every network on other buses, then two on other machines."""
+    """All that is measured, by key: every network, then those of images on other buses, then two on other machines."""
     found = [Case(name, timed=True, outputs=name != DENSE) for name in NAMES]
     found += [Case(DENSE, convolutions=True)]
+    found += [Case(name, timed=True, outputs=True) for name in TOKENS]
     found += [Case(name, bus=bus) for bus in BUSES for name in NAMES]
     for name in VARIED:
         found += [Case(name, array=array) for array in ARRAYS] + [Case(name, kib=kib) for kib in KIB]
@@ -168,7 +169,7 @@ def _figures(compiled: Compiled, run: Run) -> dict[str, Any]:
 def main() -> int:
     """Measure what is not kept, each case in a process of its own: seconds and memory are part of it."""
     kept = Kept(FILE, sources(("spec", "sim", "controller")))
-    for name in NAMES:
+    for name in (*NAMES, *TOKENS):
         network(name)
     missing = [case for key, case in cases().items() if key not in kept]
     with ProcessPoolExecutor(1, max_tasks_per_child=1) as pool:

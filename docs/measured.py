@@ -119,13 +119,13 @@ def machines() -> Table:
 
 
 def rtl() -> Table:
-    """A row for each network of 224 x 224 images that ran on the RTL."""
+    """A row for each network of full size that ran on the RTL."""
     head = ["network", "machine", "policy", "cycles", "commands", "bursts", "equal", "outputs unlike onnxruntime's",
             "run s", "processor s", "cycles/s", "MiB"]  # fmt: skip
     return head, [
         [
             row["network"], f"`{row['config']}`", f"`{row['policy']}`", _cycles(row), f"{row['commands']:,}",
-            f"{row['bursts']:,}", _equal(row), f"{row['differing']} of {row['elements']:,}", row["seconds"],
+            f"{row['bursts']:,}", _equal(row), _unlike(row), row["seconds"],
             row["processor_seconds"], f"{sum(row['cycles']) / row['processor_seconds']:,.0f}", row["peak_mib"],
         ]
         for row in _nightly()
@@ -135,13 +135,12 @@ def rtl() -> Table:
 
 def whole() -> Table:
     """For the README: what ran on the RTL on `default` under `none`, and was equal in everything."""
-    used = {_name(row): row["utilization"] for row in _base()}
     head = ["network", "cycles, RTL and golden model", "bursts", "utilization", "outputs unlike onnxruntime's",
             "seconds of RTL"]  # fmt: skip
     return head, [
         [
-            row["network"], _cycles(row), f"{row['bursts']:,}", _percent(used[row["network"]]),
-            f"{row['differing']} of {row['elements']:,}", f"{row['seconds']:.0f}",
+            row["network"], _cycles(row), f"{row['bursts']:,}", _utilization(row), _unlike(row),
+            f"{row['seconds']:.0f}",
         ]
         for row in _nightly()
         if (row["side"], row["config"], row["policy"], len(row["equal"])) == (224, "default", "none", 4)
@@ -159,7 +158,7 @@ def builds() -> Table:
 def sizes() -> Table:
     """The small network on every size of machine."""
     return ["array", "KiB", "cycles", "outputs unlike onnxruntime's", "RTL"], [
-        [array, size.removesuffix("KiB"), _cycles(row), f"{row['differing']} of {row['elements']:,}", _equal(row)]
+        [array, size.removesuffix("KiB"), _cycles(row), _unlike(row), _equal(row)]
         for row in _nightly()
         if row["side"] != 224
         for array, size, _ in [row["config"].split()]
@@ -174,6 +173,17 @@ def _cycles(row: dict[str, Any]) -> str:
 def _equal(row: dict[str, Any]) -> str:
     """What RTL and golden model had in common; nothing if the RTL did not run."""
     return ", ".join(row["equal"])
+
+
+def _utilization(row: dict[str, Any]) -> str:
+    """Of the machines that the table is of, which have 16 x 16 elements."""
+    return _percent(row["macs"] / (_BASE["array"] ** 2 * row["cycles"][0]))
+
+
+def _unlike(row: dict[str, Any]) -> str:
+    """Outputs that are not onnxruntime's, and by how much."""
+    most = f", by {row['most']} at most" if row["differing"] else ""
+    return f"{row['differing']:,} of {row['elements']:,}{most}"
 
 
 def _floor(row: dict[str, Any]) -> str:

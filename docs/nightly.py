@@ -27,7 +27,7 @@ from controller.reference import Reference
 from controller.rtl import runner
 from docs.bench import machine
 from docs.kept import Kept, sources
-from docs.networks import network
+from docs.networks import TOKENS, network
 from sim.machine import Machine
 from spec.config import CONFIGS
 from spec.registers import Policy
@@ -54,7 +54,10 @@ SIDE = 96
 
 @dataclass(frozen=True)
 class Case:
-    """A network of images of some side on a machine under a policy: on the golden model, and perhaps on the RTL."""
+    """A network on a machine under a policy: on the golden model, and perhaps on the RTL.
+
+    Its images are of some side, of a network of tokens of no other than its own.
+    """
 
     network: str
     config: Config
@@ -82,6 +85,8 @@ def cases() -> dict[str, Case]:
         for array in ARRAYS
         for kib in KIB
     ]
+    found += [Case(name, default) for name in ("squeezenet", "shufflenetv2", *TOKENS)]
+    found += [Case(name, CONFIGS["edge"], Policy.DIRECTED) for name in TOKENS]
     found += [Case(name, default) for name in ("mobilenetv1", "resnet50", "vgg16")]
     return {case.key: case for case in found}
 
@@ -125,7 +130,9 @@ def measure(case: Case, before: dict[str, Any] | None) -> dict[str, Any]:
         "commands": sum(len(one.ran.commands) for one in found),
         "bursts": sum(len(one.ran.transactions) for one in found),
         "equal": list(found[0].between()),
+        "macs": compiled.macs,
         "differing": sum(one.reference.differing for one in found),
+        "most": max(one.reference.max_abs_diff for one in found),
         "elements": sum(one.reference.elements for one in found),
         **(_taken([one.rtl for one in found if one.rtl], used) if case.rtl else {}),
     }  # fmt: skip
