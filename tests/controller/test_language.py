@@ -180,7 +180,7 @@ def _places(compiled: Compiled, opcode: Opcode, **fields: int) -> list[int]:
     return [
         at
         for at, one in enumerate(compiled.instructions)
-        if one.opcode is opcode and fields.items() <= one.fields.items()
+        if one.opcode is opcode and all(one.fields.get(name, 0) == value for name, value in fields.items())
     ]
 
 
