@@ -116,13 +116,15 @@ class _Emitter:
         }  # fmt: skip
 
     def _trigger(self, command: Command) -> dict[str, int]:
+        special = {
+            "turned": int(command.turned), "statistic": int(command.statistic or 0), "closing": int(command.closing)
+        }
         return {
             "mode": int(command.mode), "first": int(command.first), "last": int(command.last),
             "residual": int(command.residual), "table": int(command.looks_up),
             "operator": command.operator % _OPERATORS,
             "height": command.height, "width": command.width, "y": command.y, "x": command.x,
-            "lines": int(command.lines), "turned": int(command.turned),
-            "statistic": int(command.statistic or 0), "closing": int(command.closing),
+            "lines": int(command.lines), **{name: value for name, value in special.items() if value},
         }  # fmt: skip
 
     def _finish(self, index: int, command: Command) -> None:

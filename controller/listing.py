@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spec.isa import INSTRUCTION_BYTES, Mode, Opcode, Role, TensorClass
+from spec.isa import INSTRUCTION_BYTES, Mode, Opcode, Role, Statistic, TensorClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +47,8 @@ def _named(opcode: Opcode, fields: Mapping[str, int]) -> dict[str, int | str]:
         shown["role"] = Role(fields["role"]).name
     elif opcode is Opcode.COMPUTE:
         shown["mode"] = Mode(fields["mode"]).name
+        if "statistic" in fields:
+            shown["statistic"] = Statistic(fields["statistic"]).name
     return shown
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from controller.check import UnsoundError, check
 from controller.compiler import Compiled, compile_graph
-from controller.graph import Port
+from controller.graph import Convolution, Port
 from controller.joint.chains import RULES, Chain
 from controller.joint.interleave import interleaved
 from controller.joint.plan import rearranged
@@ -180,7 +180,7 @@ def _places(compiled: Compiled, opcode: Opcode, **fields: int) -> list[int]:
     return [
         at
         for at, one in enumerate(compiled.instructions)
-        if one.opcode is opcode and fields.items() <= one.fields.items()
+        if one.opcode is opcode and all(one.fields.get(name, 0) == value for name, value in fields.items())
     ]
 
 
@@ -261,3 +261,17 @@ def test_rows_become_tokens(machine: str) -> None:
     gathered = drawn.gather([source], [(0, pixel) for pixel in [*range(3, 30), *range(35)]])
     compiled = holds(drawn.graph(gathered, drawn.dense(gathered, 5)), machine)
     assert len({one.place for one in compiled.tiled[0].operator.gathered}) == len(["3-6", "7-27", "28-29", "0-34"])
+
+
+def test_common_weights_lie_in_one_buffer() -> None:
+    """Of two steps, in all of whose tiles they are named; other weights of the same shape have their own."""
+    drawn = Drawn(np.random.default_rng(12))
+    here = drawn.dense(drawn.dense(drawn.dense(drawn.input(8, 3), 8), 8), 8)
+    first, second = drawn.nodes[:2]
+    assert isinstance(first, Convolution)
+    assert isinstance(second, Convolution)
+    drawn.nodes[1] = replace(second, weights=first.weights)
+    compiled = holds(drawn.graph(here), "tiny")
+    one, same, other = compiled.tiled
+    assert one.weights is same.weights is not other.weights
+    assert {some.operands[Role.WEIGHTS].buffer for some in same.at_height(1)} == {one.weights}
