@@ -65,7 +65,7 @@ def test_scattered_windows_make_room_for_a_large_one() -> None:
     small = [Buffer(f"small {number}", TensorClass.ACTIVATION, 8 * config.page_words) for number in range(8)]
     large = Buffer("large", TensorClass.ACTIVATION, 40 * config.page_words)
     uses = [(one, 8) for one in small] + [(large, 40)] + [(one, 1) for one in small]
-    commands: Any = [SimpleNamespace(spans={one: (0, pages * config.page_words)}) for one, pages in uses]
+    commands: Any = [SimpleNamespace(operator=0, spans={one: (0, pages * config.page_words)}) for one, pages in uses]
     buffers = dict.fromkeys([*small, large], 0)
     binder = Binder(config, commands, Placement(buffers, buffers, 0))
     for index, (one, pages) in enumerate(uses):
@@ -83,7 +83,7 @@ def test_slices_take_turns_where_dead_buffers_hold_the_rest() -> None:
     large = Buffer("large", TensorClass.ACTIVATION, 48 * words)
     spans = [{one: (0, 8 * words)} for one in dead]
     spans += [{large: (first * words, (first + 12) * words)} for first in (0, 12, 24, 36)]
-    commands: Any = [SimpleNamespace(spans=span) for span in spans]
+    commands: Any = [SimpleNamespace(operator=0, spans=span) for span in spans]
     buffers = dict.fromkeys([*dead, large], 0)
     binder = Binder(config, commands, Placement(buffers, buffers, 0))
     before: set[int] = set()
@@ -101,11 +101,28 @@ def test_large_weights_are_bound_slice_by_slice_unless_as_a_whole() -> None:
     words, slice_pages = config.page_words, streamed_banks(config) * config.bank_frames
     weights = Buffer("weights", TensorClass.WEIGHTS, 3 * slice_pages * words)
     spans = [{weights: (first * words, (first + 1) * words)} for first in range(3 * slice_pages)]
-    commands: Any = [SimpleNamespace(spans=span) for span in spans]
+    commands: Any = [SimpleNamespace(operator=0, spans=span) for span in spans]
     placement = Placement({weights: 0}, {weights: 0}, 0)
     for whole, binds in (((), 3), ({weights}, 1)):
         binder = Binder(config, commands, placement, whole)
         assert sum(len(binder.bind(index)) for index in range(len(spans))) == binds
+
+
+@pytest.mark.parametrize(("slices", "binds"), [(3, 1), (5, 10)])
+def test_weights_that_come_back_are_sliced_only_if_they_do_not_fit(slices: int, binds: int) -> None:
+    """Two operators, one after the other: what fits the scratchpad is bound once, as a whole, and stays."""
+    config = CONFIGS["edge"]
+    words, slice_pages = config.page_words, streamed_banks(config) * config.bank_frames
+    weights = Buffer("weights", TensorClass.WEIGHTS, slices * slice_pages * words)
+    pages = range(slices * slice_pages)
+    assert (len(pages) > config.frames) == (slices == 5)
+    commands: Any = [
+        SimpleNamespace(operator=operator, spans={weights: (page * words, (page + 1) * words)})
+        for operator in range(2)
+        for page in pages
+    ]
+    binder = Binder(config, commands, Placement({weights: 0}, {weights: 0}, 0))
+    assert sum(len(binder.bind(index)) for index in range(len(commands))) == binds
 
 
 def test_no_colour_alone_could_be_better() -> None:
