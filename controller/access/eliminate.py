@@ -114,7 +114,20 @@ class _Pass:
         return found
 
     def _met(self, operand: Operand, *, free: bool) -> isl.Map | str:
-        """The features of an operand as it is, or why it cannot be read so."""
+        """The features of an operand as it is, tiles also turned, or why it cannot be read so."""
+        found = self._upright(operand, free=free)
+        if operand.port.kind == "tiles" and isinstance(found, str):
+            # Turned, what follows each other in the words of a tile are its columns.
+            rows, columns = self.pixels[operand.tensor], (len(self._shape(operand.tensor)) - 1,)
+            self.pixels[operand.tensor] = columns
+            turned = self._upright(operand, free=free)
+            if not isinstance(turned, str):
+                return turned
+            self.pixels[operand.tensor] = rows
+        return found
+
+    def _upright(self, operand: Operand, *, free: bool) -> isl.Map | str:
+        """The features of an operand with its pixels as they are, or why it cannot be read so."""
         tensor = operand.tensor
         found = met(self.origins[tensor], self.storage, self.pixels[tensor], operand, free=free)
         if isinstance(found, str) or not (operand.numbered or not self.everywhere):

@@ -7,7 +7,8 @@ goes through it if the map's steps are those that docs/isa.md and docs/machine.m
   outside the bounds all lanes hold one value. Blocks are anywhere: they can be summed by several COMPUTEs, and engines
   on windows take one block at a time.
 - *run* (RESIDUAL, OUTPUT): `count` runs of consecutive words, `stride` apart.
-- *tiles* (WEIGHTS): one run of consecutive words, whose order is that of the sum.
+- *tiles* (WEIGHTS): runs of consecutive words, a run for each block; their order is that of the sum, or turned, that of
+  the columns.
 
 No port moves a value from one lane to another. A step is the difference of [word, lane] between an element and the
 next one along an axis. If a set of steps has one member for every pixel axis, and no lane in it, the access is affine

@@ -41,9 +41,9 @@ class Operand:
 def operands(operator: Operator) -> tuple[Operand, ...]:
     """What an operator reads, through which ports.
 
-    Products of two maps are ours to define, as the machine has none yet: the first map is streamed as activations are,
-    the second is loaded as weights are, word r of a tile for lane r. Everything else of one lane each has the port of
-    a window for its first map, that of a residual for others.
+    The first map of a product of two is streamed as activations are, the second is loaded as weights are, word r of a
+    tile for lane r, or turned, for column r. Everything else of one lane each has the port of a window for its first
+    map, that of a residual for others.
     """
     window = Port("window")
     if operator.window is not None:
