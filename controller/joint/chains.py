@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from controller.choice import Tiled
     from controller.layout import Buffer
 
+#: Operators of the longest chain: all that are open at a time need a slot for each of their buffers.
+LONGEST = 12
 #: Rules that a chain is tried with, those first that are best most often.
 RULES = tuple(
     Rule(room, first, post, grain, left)

@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from controller.joint.breed import bred
-from controller.joint.chains import RULES, TALL, Chain, Chains, cut
+from controller.joint.chains import LONGEST, RULES, TALL, Chain, Chains, cut
 from controller.joint.polish import polished
 from controller.joint.vary import Variations
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from controller.joint.program import Programs
     from controller.plan.deadline import Deadline
 
-#: Operators of the longest chain: all that are open at a time need a slot for each of their buffers.
-_LONGEST = 12
 #: Rules that are tried before a chain is bred.
 _AT_FIRST = 3
 #: The most rows of tall tiles.
@@ -75,11 +73,11 @@ class Search:
             before = parts[-1][-1:] if parts else ()
             self._tell(first, end, "")
             parts.append(self._best(before, list(self._options(first, end)), ()))
-        self._merge(parts)
+        self._merge(parts, LONGEST // 2)
         self.deadline = whole.within(_BEFORE_MERGING * whole.left)
         self._breed(parts)
         self.deadline = whole.within(_BEFORE_THE_WHOLE * whole.left)
-        self._merge(parts)
+        self._merge(parts, LONGEST)
         self.deadline = whole
         chains = tuple(chain for part in parts for chain in part)
         return polished(chains, self.programs, self.variations, whole, self.say)
@@ -100,7 +98,7 @@ class Search:
         cycles = [self.programs.cycles(part) if not self.deadline.passed else 1 for part in parts]
         for at, part in enumerate(parts):
             first, end = part[0].first, part[-1].end
-            if not 1 < end - first <= _LONGEST:
+            if not 1 < end - first <= LONGEST:
                 continue
             self._tell(first, end, "in other tiles")
             alike = self.programs.shapes(first, end)
@@ -127,15 +125,15 @@ class Search:
             for some, tiles in product((rule, TALL, *RULES[:_AT_FIRST]), (heights, *talls))
         ]
 
-    def _merge(self, parts: list[Chains]) -> None:
-        """Make parts that are faster as one one, from the first on."""
+    def _merge(self, parts: list[Chains], longest: int) -> None:
+        """Make parts that are faster as one one, from the first on, of so many operators at the most."""
         at = 0
         while at + 1 < len(parts) and not self.deadline.passed:
             apart = parts[at] + parts[at + 1]
             before = parts[at - 1][-1:] if at else ()
             after = parts[at + 2][:1] if at + 2 < len(parts) else ()
             options = [apart]
-            if apart[-1].end - apart[0].first <= _LONGEST:
+            if apart[-1].end - apart[0].first <= longest:
                 self._tell(apart[0].first, apart[-1].end, "as one")
                 options += self._as_one(apart)
             best = self._best(before, options, after)

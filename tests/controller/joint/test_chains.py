@@ -22,7 +22,7 @@ from controller.joint.breed import bred
 from controller.joint.chains import RULES, Chain, Chains, cut
 from controller.joint.interleave import Rule, interleaved
 from controller.joint.plan import plan, rearranged
-from controller.joint.polish import polished
+from controller.joint.polish import cut_anew, polished
 from controller.joint.ports import by_engine
 from controller.joint.program import Programs
 from controller.joint.search import Search
@@ -312,6 +312,20 @@ def test_what_is_bred_is_no_slower_than_what_it_is_bred_from_and_polish_makes_no
     chains = (Chain(0, 1), Chain(1, 5, RULES[0]), Chain(5, len(digits().tiled)))
     after = polished(chains, programs, variations, Deadline(5), lambda _: None)
     assert programs.cycles(after) < programs.cycles(chains)
+    assert [place for one in after for place in range(one.first, one.end)] == list(range(len(digits().tiled)))
+
+
+def test_where_chains_are_cut_anew_each_operator_keeps_its_place_and_its_tiles() -> None:
+    programs = Programs(digits())
+    variations = Variations(programs, Random(2))
+    chains = (Chain(0, 1), Chain(1, 5, RULES[0]), Chain(5, len(digits().tiled), RULES[1], anew=True))
+    heights = [height for one in chains for height in programs.heights(one)]
+    several = [cut_anew(chains, at, programs, variations).applied(chains) for at in (0, 1, 2) * 20]
+    assert {len(one) for one in several} == {2, 3, 4}
+    for some in several:
+        assert [height for one in some for height in programs.heights(one)] == heights
+        assert [place for one in some for place in range(one.first, one.end)] == list(range(len(digits().tiled)))
+        assert all((one.rule is None) == (one.end - one.first == 1) for one in some)
 
 
 def test_a_plan_is_no_slower_than_any_policy_and_no_faster_than_the_bound() -> None:
