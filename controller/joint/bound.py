@@ -1,15 +1,15 @@
 """A bound that no program of a network's tensors beats on a machine, in any order: parameters come late or take room.
 
-Before an operator begins, all that its first output depends on has been computed. Until it begins, none of its
-parameters has been used, nor of those operators that cannot begin before it: so many bytes of them as the machine holds
-may have come, the others are still to come. So a run takes at least the work before it and then the time of those
-on the bus. Each operator gives a bound; the largest holds.
+Consider the moment when the last value is written that an operator reads. All that the operator reads has been
+computed. The operator has still to read this value, with all of its parameters; so has every operator behind it that
+depends on it. At that moment the machine holds as many bytes of these parameters as it has room for, whatever it has
+used before; the others are still to come. So a run takes at least the work before the moment, and then the time of
+those on the bus. Each operator gives a bound; the largest holds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 from controller.fields import axes
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from controller.choice import Tiled
-    from controller.geometry import Interval
+    from controller.geometry import Axis, Interval
     from controller.layout import Buffer, View
     from controller.operators import Operator
     from spec.config import Config
@@ -32,8 +32,8 @@ _Block = tuple["Buffer", int]
 
 
 @dataclass(frozen=True)
-class Begun:
-    """What must have been when an operator begins, and what must come after it.
+class Moment:
+    """What must have been when all is there that an operator reads, and what must come after that.
 
     Parameters
     ----------
@@ -56,24 +56,27 @@ class Begun:
         return max(self.array, self.post) + self.late
 
 
-def begun(tiled: Sequence[Tiled], config: Config) -> Iterator[Begun]:
+def moments(tiled: Sequence[Tiled], config: Config) -> Iterator[Moment]:
     """The bounds by operators of one image whose every output depends on all channels of what it reads."""
     for place, one in enumerate(tiled):
         if _mixes(one.operator) and one.operator.source.batch == 1:
-            # An output reaches least of each map at one of the corners: what is cut off grows towards either end of
-            # an axis. So each engine's work is least there too.
-            works = [_work_before(tiled, place, corner, config) for corner in _corners(one.operator.result)]
-            array, post = (min(work) for work in zip(*works, strict=True))
-            yield Begun(place, array, post, _late(tiled, place, config))
+            array, post = _work_before(tiled, place, config)
+            yield Moment(place, array, post, _late(tiled, place, config))
 
 
 def _mixes(operator: Operator) -> bool:
     return operator.mode is Mode.ARRAY and operator.groups == 1
 
 
-def _corners(view: View) -> Iterator[_Box]:
-    for row, column in product({0, view.height - 1}, {0, view.width - 1}):
-        yield (row, row + 1), (column, column + 1)
+def _whole(axis: Axis, outputs: int) -> bool:
+    """Whether outputs read all of a map along an axis."""
+    taps = axis.taps[1]
+    return (taps == 1 or axis.dilation == 1) and taps >= axis.stride and axis.reach((0, outputs))[0] == (0, axis.size)
+
+
+def _reads_all(operator: Operator) -> bool:
+    result = operator.result
+    return all(_whole(*one) for one in zip(axes(operator), (result.height, result.width), strict=True))
 
 
 def _blocks(view: View) -> set[_Block]:
@@ -81,13 +84,13 @@ def _blocks(view: View) -> set[_Block]:
 
 
 def _late(tiled: Sequence[Tiled], place: int, config: Config) -> int:
-    """Cycles of the bus for the parameters of an operator, and of all that read nothing but what comes after it."""
+    """Cycles of the bus for the parameters of an operator, and of all that depend on every value that it reads."""
     after: set[_Block] = set()
     size = 0
     for one in tiled[place:]:
         operator = one.operator
         read = [operator.source, *([operator.residual.view] if operator.residual else [])]
-        if one is tiled[place] or any(_blocks(view) <= after for view in read):
+        if one is tiled[place] or (_reads_all(operator) and any(_blocks(view) <= after for view in read)):
             after |= _blocks(operator.result)
             size += one.weights.words * config.rows if one.weights else 0
     # In the banks, in page buffers, and a tile in the shadow registers, which is not needed in its page any more.
@@ -95,10 +98,11 @@ def _late(tiled: Sequence[Tiled], place: int, config: Config) -> int:
     return max(0, size - room) // config.bus_bytes
 
 
-def _work_before(tiled: Sequence[Tiled], place: int, box: _Box, config: Config) -> tuple[int, int]:
-    """Cycles of the array and of post-processing for all that some outputs of an operator depend on."""
+def _work_before(tiled: Sequence[Tiled], place: int, config: Config) -> tuple[int, int]:
+    """Cycles of the array and of post-processing for all that the outputs of an operator depend on."""
     needed: dict[_Block, _Box] = {}
-    _need(tiled[place].operator, tiled[place].operator.source, box, needed)
+    result = tiled[place].operator.result
+    _need(tiled[place].operator, tiled[place].operator.source, ((0, result.height), (0, result.width)), needed)
     array = post = 0
     for one in reversed(tiled[:place]):
         operator = one.operator
@@ -120,9 +124,16 @@ def _work_before(tiled: Sequence[Tiled], place: int, box: _Box, config: Config) 
 
 
 def _need(operator: Operator, view: View, box: _Box, needed: dict[_Block, _Box]) -> None:
-    """Note what outputs of an operator read."""
-    rows, columns = (axis.reach(some)[0] for axis, some in zip(axes(operator), box, strict=True))
+    """Note what outputs of an operator read: of values with others between them that it does not read, one."""
+    rows, columns = (_read(axis, some) for axis, some in zip(axes(operator), box, strict=True))
     _same(view, (rows, columns), needed)
+
+
+def _read(axis: Axis, outputs: Interval) -> Interval:
+    low, high = axis.reach(outputs)[0]
+    taps, several = axis.taps[1], outputs[1] - outputs[0] > 1
+    gaps = (taps > 1 and axis.dilation > 1) or (several and axis.stride > taps)
+    return (low, low + 1) if gaps else (low, high)
 
 
 def _same(view: View, box: _Box, needed: dict[_Block, _Box]) -> None:

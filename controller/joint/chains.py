@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from controller.choice import Tiled
     from controller.layout import Buffer
 
+#: Operators of the longest chain: all that are open at a time need a slot for each of their buffers.
+LONGEST = 12
 #: Rules that a chain is tried with, those first that are best most often.
 RULES = tuple(
     Rule(room, first, post, grain, left)
@@ -21,6 +23,8 @@ RULES = tuple(
         (False, True), (0.8, 0.6), ((0, 1, 1), (1, 0, 1), (1, 1, 256), (1, 1, 64))
     )
 )
+#: The rule for tall tiles.
+TALL = Rule(0.7, 0, 1, 1, left=True, blocks=True, late=0.5)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Chain:
         How many pages are fetched before their time at the most while it runs.
     leaves
         Whether pages of maps that chains behind it read leave when it has used them, rather than when room is needed.
+    anew
+        Whether the maps that it finds come from DRAM row by row, as an input does, because they have left.
     """
 
     first: int
@@ -47,6 +53,7 @@ class Chain:
     heights: tuple[int, ...] = ()
     pages: int = 0
     leaves: bool = False
+    anew: bool = False
 
 
 Chains = tuple[Chain, ...]

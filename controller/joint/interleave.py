@@ -7,19 +7,20 @@ more of the first map is made than keeps the engines busy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from controller.joint.units import found, readers
-from spec.isa import Role
+from controller.joint.engines import Engines
+from controller.joint.units import demanded, found, readers
 from spec.timing import CROSSING, sums_latency
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from controller.choice import Tiled
-    from controller.joint.units import Unit
-    from controller.layout import Buffer
+    from controller.joint.chains import Chain
+    from controller.joint.engines import Times
+    from controller.joint.units import Page, Unit
     from spec.config import Config
 
 
@@ -30,7 +31,7 @@ class Rule:
     Parameters
     ----------
     room
-        The part of the scratchpad that live rows, and weights of operators that have begun, may take, while there is a
+        The part of the scratchpad that live pages, and weights of operators that have begun, may take, while there is a
         choice.
     first, post
         How much it counts that a unit's first engine waits for it, and that post-processing does.
@@ -38,6 +39,13 @@ class Rule:
         Waits count in so many cycles: among those that are as long the deepest unit goes first.
     left
         Whether what the chain leaves behind has banks of its own, see `by_engine`.
+    blocks
+        Whether an operator's units come in the order in which those behind it want them, see `demanded`.
+    late
+        Windows are taken for as long as post-processing waits for sums, which then may come late by so many parts of
+        the last window; negative: the candidate is taken for which engines wait least.
+    banks
+        How many banks more weights, and maps of the array, have than they need.
     """
 
     room: float
@@ -45,6 +53,9 @@ class Rule:
     post: int
     grain: int
     left: bool
+    blocks: bool = False
+    late: float = -1.0
+    banks: tuple[int, int] = (0, 0)
 
 
 class Interleaved(NamedTuple):
@@ -61,90 +72,41 @@ class _Choice(NamedTuple):
     idle: int
     shallow: int
     unit: Unit
-
-
-class _Times(NamedTuple):
-    """What a unit would do to the engines: waits of its first one and of post-processing, and when each is done."""
-
-    first: int
-    post: int
-    array_done: int
-    post_done: int
+    times: Times
 
 
 def interleaved(
-    some: Mapping[int, Sequence[Unit]], tiled: Mapping[int, Tiled], config: Config, rule: Rule
+    some: Mapping[int, Sequence[Unit]], tiled: Mapping[int, Tiled], config: Config, chain: Chain
 ) -> Interleaved:
     """All units of a chain, each after those that it needs.
 
     Of what fits the room a unit is taken for which the engines wait least, and of those the deepest.
     """
-    return _Scheduler(some, tiled, config, rule).run()
-
-
-@dataclass
-class _Engines:
-    """When engines are free, as far as this model knows: two engines in order, and two halves between them.
-
-    `read` has when each engine has last read a buffer: the other one then waits for the port of its banks.
-    """
-
-    latency: int
-    array: int = 0
-    post: int = 0
-    drains: tuple[int, int] = (0, 0)
-    read: dict[tuple[Buffer, bool], int] = field(default_factory=dict)
-
-    def times(self, unit: Unit, ready: int) -> _Times:
-        """When a unit would run whose operands are there at `ready`."""
-        on_array, on_post = _maps(unit)
-        post_free = max(self.post, *(self.read.get((buffer, True), 0) for buffer in on_post), 0)
-        if not unit.array:
-            start = max(post_free, ready)
-            return _Times(start - self.post, start - self.post, self.array, start + unit.post)
-        start = max(self.array, ready, self.drains[0], *(self.read.get((buffer, False), 0) for buffer in on_array))
-        done = start + unit.array
-        drained = max(post_free, done + self.latency)
-        return _Times(start - self.array, drained - self.post, done, drained + unit.post)
-
-    def run(self, unit: Unit, ready: int) -> int:
-        """Take a unit; when its last word is written."""
-        found = self.times(unit, ready)
-        on_array, on_post = _maps(unit)
-        self.array, self.post = found.array_done, found.post_done
-        self.read |= {(buffer, True): self.array for buffer in on_array}
-        self.read |= {(buffer, False): self.post for buffer in on_post}
-        if unit.array:
-            self.drains = self.drains[1], self.post
-        return self.post + CROSSING
-
-
-def _maps(unit: Unit) -> tuple[list[Buffer], list[Buffer]]:
-    """The maps that the array reads for a unit, and those that post-processing reads."""
-    operands = unit.commands[-1].operands
-    source = [operands[Role.INPUT].buffer]
-    addend = [operands[Role.RESIDUAL].buffer] if Role.RESIDUAL in operands else []
-    return (source, addend) if unit.array else ([], source + addend)
+    return _Scheduler(some, tiled, config, chain).run()
 
 
 class _Scheduler:
     def __init__(
-        self, some: Mapping[int, Sequence[Unit]], tiled: Mapping[int, Tiled], config: Config, rule: Rule
+        self, some: Mapping[int, Sequence[Unit]], tiled: Mapping[int, Tiled], config: Config, chain: Chain
     ) -> None:
-        self.some, self.rule = some, rule
-        self.room = int(rule.room * config.banks * config.bank_bytes)
+        assert chain.rule is not None
+        self.rule = chain.rule
+        self.some = demanded(some) if self.rule.blocks else some
+        # In pages.
+        self.room = int(self.rule.room * config.frames)
         self.weights = {
-            place: one.weights.words * config.rows if one.weights else 0 for place, one in tiled.items()
+            place: one.weights.pages(config.page_words) if one.weights else 0 for place, one in tiled.items()
         }
         self.next = dict.fromkeys(some, 0)
-        self.engines = _Engines(sums_latency(config) + CROSSING)
+        self.engines = Engines(sums_latency(config) + CROSSING)
         self.finish: dict[Unit, int] = {}
         #: The operator whose statistic the engine holds, while it is still wanted.
         self.measured: int | None = None
         self.unread = readers(some)
-        self.read_here = set(self.unread)
-        self.alive = found(some, config)
-        self.live = sum(self.alive.values())
+        self.alive: set[Page] = set() if chain.anew else found(some)
+        self.begun = 0
+        #: Pages that take no room, because they leave.
+        self.gone = _left_behind(some) if chain.leaves else set()
 
     def run(self) -> Interleaved:
         """Choose, and note what that does, until nothing is left."""
@@ -152,7 +114,7 @@ class _Scheduler:
         while open_places := [place for place in self.some if self.next[place] < len(self.some[place])]:
             candidates = [choice for place in open_places if (choice := self._choice(place))]
             fitting = [one for one in candidates if not one.full]
-            unit = (min(fitting) if fitting else min(candidates, key=lambda one: one.shallow)).unit
+            unit = (self._best(fitting) if fitting else min(candidates, key=lambda one: one.shallow)).unit
             self._take(unit)
             order.append(unit)
         return Interleaved(order, self.engines.post)
@@ -163,10 +125,26 @@ class _Scheduler:
             return None
         if unit.measures and self.measured not in {None, place}:
             return None
-        more = sum(size for _, size in unit.writes) + (0 if self.next[place] else self.weights[place])
+        more = len({*unit.reads, *unit.writes} - self.alive) + (0 if self.next[place] else self.weights[place])
         times = self.engines.times(unit, self._ready(unit))
         idle = (self.rule.first * times.first + self.rule.post * times.post) // self.rule.grain
-        return _Choice(self.live + more > self.room, idle, -place, unit)
+        return _Choice(len(self.alive) + self.begun + more > self.room, idle, -place, unit, times)
+
+    def _best(self, fitting: Sequence[_Choice]) -> _Choice:
+        if self.rule.late < 0:
+            return min(fitting)
+        sums = [one for one in fitting if one.unit.array]
+        nearest = min(sums, key=self._soonest, default=None)
+        until = None if nearest is None else nearest.times.post_done - nearest.unit.post
+        windows = [
+            one
+            for one in fitting
+            if not one.unit.array and (until is None or one.times.post_done - self.rule.late * one.unit.post <= until)
+        ]
+        return min(windows, key=self._soonest, default=nearest) or fitting[0]
+
+    def _soonest(self, choice: _Choice) -> tuple[int, int]:
+        return choice.times.first // self.rule.grain, choice.shallow
 
     def _ready(self, unit: Unit) -> int:
         return max((self.finish[one] for one in unit.needs), default=0)
@@ -174,18 +152,20 @@ class _Scheduler:
     def _take(self, unit: Unit) -> None:
         place = unit.operator
         self.finish[unit] = self.engines.run(unit, self._ready(unit))
-        self.live += 0 if self.next[place] else self.weights[place]
+        self.begun += 0 if self.next[place] else self.weights[place]
         self.next[place] += 1
         if unit.measures or unit.normalizes:
             upcoming = self.some[place][self.next[place] : self.next[place] + 1]
             self.measured = place if upcoming and upcoming[0].normalizes else None
-        self.live -= self.weights[place] if self.next[place] == len(self.some[place]) else 0
-        for row, size in unit.writes:
-            self.alive[row] = self.alive.get(row, 0) + size
-            self.live += size
-        for row in unit.reads:
-            self.unread[row] -= 1
-        for row in (*unit.reads, *(row for row, _ in unit.writes)):
+        self.begun -= self.weights[place] if self.next[place] == len(self.some[place]) else 0
+        self.alive.update(page for page in (*unit.reads, *unit.writes) if page not in self.gone)
+        for page in unit.reads:
+            self.unread[page] -= 1
             # What is left behind stays.
-            if self.unread[row] <= 0 and row in self.read_here:
-                self.live -= self.alive.pop(row, 0)
+            if not self.unread[page]:
+                self.alive.discard(page)
+
+
+def _left_behind(some: Mapping[int, Sequence[Unit]]) -> set[Page]:
+    """Pages that are written, but not read."""
+    return {page for several in some.values() for one in several for page in one.writes} - set(readers(some))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, memory_cycles
 from controller.choice import fits
-from controller.joint.bound import begun
+from controller.joint.bound import moments
 from controller.joint.chains import Chain
 from controller.joint.interleave import Rule
 from controller.joint.program import Programs
@@ -44,7 +44,7 @@ class Planned:
     bound
         Cycles that no program of these multiplications and tensors takes less than.
     bound_by
-        What takes them: ``compute``, ``memory``, or the operator whose parameters come late, see `begun`.
+        What takes them: ``compute``, ``memory``, or the operator whose parameters come late, see `moments`.
     """
 
     cycles: Mapping[str, int]
@@ -93,7 +93,7 @@ def plan(compiled: Compiled, deadline: Deadline, say: Callable[[str], None]) -> 
 def _bounds(compiled: Compiled) -> Iterator[tuple[int, str]]:
     yield compute_cycles(compiled), "compute"
     yield memory_cycles(compiled), "memory"
-    for one in begun(compiled.tiled, compiled.config):
+    for one in moments(compiled.tiled, compiled.config):
         yield one.cycles, compiled.tiled[one.operator].operator.name
 
 
@@ -121,8 +121,8 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
         found = json.loads(path.read_text())
         chains = tuple(
             Chain(
-                one["first"], one["end"], None if one["rule"] is None else Rule(**one["rule"]), tuple(one["heights"]),
-                int(one["pages"]), bool(one["leaves"]),
+                one["first"], one["end"], _rule(one["rule"]), tuple(one["heights"]), int(one["pages"]),
+                bool(one["leaves"]), bool(one["anew"]),
             )
             for one in found["chains"]
         )  # fmt: skip
@@ -136,6 +136,13 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
     for chain in chains:
         _check_heights(path, compiled, chain)
     return (rearranged(compiled, chains) if chains else compiled), policy
+
+
+def _rule(found: dict[str, Any] | None) -> Rule | None:
+    if found is None:
+        return None
+    weights, maps = found["banks"]
+    return Rule(**found | {"banks": (int(weights), int(maps))})
 
 
 def check_made_for(path: Path, given: tuple[Any, ...], compiled: Compiled) -> None:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from controller.joint.units import found, readers
+from controller.joint.units import found
 from spec.isa import Mode, Role, TensorClass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from controller.joint.units import Unit
+    from controller.joint.units import Page, Unit
     from controller.layout import Buffer
     from spec.config import Config
 
+#: The side of what has no banks of its own: 0 are weights, 1 maps that the array reads, 2 other maps.
+_NONE = 3
 
-def by_engine(order: Sequence[Unit], config: Config, *, left: bool) -> dict[Buffer, int]:
+
+def by_engine(
+    order: Sequence[Unit], config: Config, *, left: bool, more: tuple[int, int] = (0, 0), leaves: bool = False,
+    anew: bool = False,
+) -> dict[Buffer, int]:  # fmt: skip
     """The bank to try first for the buffers of a chain.
 
     Weights of the array come first, then maps that it reads, then what post-processing reads, with the constants in
-    the last bank; each has as many banks as it needs at its peak, as far as there are as many. What the
-    chain leaves behind lies with the maps of the array if `left`, else where the next chain wants it.
+    the last bank; each has as many banks as it needs at its peak, as far as there are as many, and weights and maps of
+    the array have some `more`. What the chain leaves behind lies with the maps of the array if `left`, else where the
+    next chain wants it. `leaves`, `anew`: as of a chain.
     """
     by_array = _operands(order, array=True, roles={Role.INPUT})
     by_array |= _left(order) if left else set()
@@ -29,22 +37,28 @@ def by_engine(order: Sequence[Unit], config: Config, *, left: bool) -> dict[Buff
     by_post = _operands(order, array=False, roles={Role.INPUT}) - by_array
     tables = _operands(order, array=False, roles={Role.WEIGHTS, Role.CONSTANTS, Role.TABLE})
     tables |= _operands(order, array=True, roles={Role.CONSTANTS, Role.TABLE})
-    peaks = _peaks(order, by_array, config)
-    sizes = (sum(one.words for one in weights) * config.rows, *peaks)
-    banks = [-(-size // config.bank_bytes) for size in sizes]
+    sides = dict.fromkeys(by_array, 1) | dict.fromkeys(weights, 0) | dict.fromkeys(tables, _NONE)
+    banks = _banks(_peaks(order, sides, leaves=leaves, anew=anew), config, more)
+    colours = dict.fromkeys(weights, 0)
+    colours |= dict.fromkeys(by_array, banks[0])
+    # What is fetched is written at another port than what is made.
+    colours |= {one: banks[0] + banks[1] - 1 for one in by_array if one.kind is TensorClass.INPUT}
+    colours |= dict.fromkeys(by_post, banks[0] + banks[1])
+    return colours | dict.fromkeys(tables, config.banks - 1)
+
+
+def _banks(pages: Sequence[int], config: Config, more: tuple[int, int]) -> tuple[int, int]:
+    """Banks of weights and of maps that the array reads; the rest is for what post-processing reads."""
+    banks = [-(-some // config.bank_frames) for some in pages]
     banks[2] += 1
     while sum(banks) > config.banks:
         banks[banks.index(max(banks))] -= 1
     while sum(banks) < config.banks:
         # Pages are partly filled and leave late, so whoever is fullest can use another bank.
-        fullest = max((1, 2), key=lambda one: sizes[one] / max(1, banks[one]))
+        fullest = max((1, 2), key=lambda one: pages[one] / max(1, banks[one]))
         banks[fullest] += 1
-    colours = dict.fromkeys(weights, 0)
-    colours |= dict.fromkeys(by_array, banks[0])
-    # What is fetched is written at another port than what is made.
-    colours |= {one: banks[0] + banks[1] - 1 for one in by_array if one.kind is TensorClass.INPUT}
-    colours |= dict.fromkeys(by_post, config.banks - banks[2])
-    return colours | dict.fromkeys(tables, config.banks - 1)
+    weights = min(max(banks[0] + more[0], 0), config.banks - 2)
+    return weights, min(max(banks[1] + more[1], 1), config.banks - 1 - weights)
 
 
 def _operands(order: Sequence[Unit], *, array: bool, roles: set[Role]) -> set[Buffer]:
@@ -61,33 +75,29 @@ def _operands(order: Sequence[Unit], *, array: bool, roles: set[Role]) -> set[Bu
 
 def _left(order: Sequence[Unit]) -> set[Buffer]:
     """Maps that the chain leaves behind: the next chain begins with them, most often on the array."""
-    read = {row[0] for unit in order for row in unit.reads}
-    return {row[0] for unit in order for row, _ in unit.writes} - read
+    read = {page[0] for unit in order for page in unit.reads}
+    return {page[0] for unit in order for page in unit.writes} - read
 
 
-def _peaks(order: Sequence[Unit], by_array: set[Buffer], config: Config) -> tuple[int, int]:
-    """The most bytes of live rows that the array reads, and of others.
+def _peaks(order: Sequence[Unit], sides: Mapping[Buffer, int], *, leaves: bool, anew: bool) -> list[int]:
+    """The most pages of weights that are live, of maps that the array reads, and of other maps.
 
-    Maps that the chain finds on chip are live from the beginning; of an input that comes from DRAM only a bank.
+    Maps that are found on chip are live from the beginning, those that are left there to the end.
     """
-    grouped = _grouped(order)
-    unread, alive = readers(grouped), found(grouped, config)
-    live: dict[bool, int] = defaultdict(int)
-    live[True] = config.bank_bytes * len({row[0] for row in unread if row[0].kind is TensorClass.INPUT})
-    for (buffer, _), size in alive.items():
-        live[buffer in by_array] += size
-    peaks = dict(live)
-    for unit in order:
-        for row, size in unit.writes:
-            alive[row] = alive.get(row, 0) + size
-            live[row[0] in by_array] += size
-        for side, size in live.items():
-            peaks[side] = max(peaks.get(side, 0), size)
-        for row in unit.reads:
-            unread[row] -= 1
-            if not unread[row]:
-                live[row[0] in by_array] -= alive.pop(row, 0)
-    return peaks[True], peaks.get(False, 0)
+    first: dict[Page, int] = dict.fromkeys(() if anew else found(_grouped(order)), 0)
+    end: dict[Page, int] = {}
+    for index, unit in enumerate(order):
+        for page in (*unit.reads, *unit.writes, *unit.weights):
+            first.setdefault(page, index)
+            end[page] = index + 1
+    stays = set() if leaves else _left(order)
+    changes = [[0] * (len(order) + 1) for _ in range(_NONE)]
+    for page, begin in first.items():
+        side = sides.get(page[0], 2)
+        if side < _NONE:
+            changes[side][begin] += 1
+            changes[side][len(order) if page[0] in stays else end[page]] -= 1
+    return [max(accumulate(some)) for some in changes]
 
 
 def _grouped(order: Sequence[Unit]) -> dict[int, list[Unit]]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from controller.emit import Wishes, emit
-from controller.joint.ahead import ahead
+from controller.joint.ahead import BEFORE, ahead
 from controller.joint.interleave import interleaved
 from controller.joint.ports import by_engine
 from controller.joint.units import units
 from controller.last_uses import last_uses
 from controller.place import Placement, place
+from controller.trial import shape
 from sim.machine import Machine
 from spec.program import assemble
 from spec.registers import Policy
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from spec.program import Instruction
 
 _ALIGNMENT = 4096
+#: Chains whose units are kept: they are large.
+_REMEMBERED = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,21 +66,35 @@ class Programs:
         #: Cycles of all chains that were run, by what tells their programs apart.
         self.known: dict[Hashable, int] = {}
         self.cut = cache(self._cut)
-        self._arranged: dict[Chain, Arranged] = {}
+        self._arranged = lru_cache(_REMEMBERED)(self._arrange)
+
+    def heights(self, chain: Chain) -> tuple[int, ...]:
+        """Rows of the tiles of each operator of a chain."""
+        return chain.heights or tuple(one.height for one in self.tiled[chain.first : chain.end])
+
+    def shapes(self, first: int, end: int) -> Hashable:
+        """What the times of some operators depend on."""
+        return tuple(shape(one.operator) for one in self.tiled[first:end])
 
     def arranged(self, chain: Chain) -> Arranged:
         """The units of a chain."""
-        alone = replace(chain, pages=0, leaves=False)
-        if alone not in self._arranged:
-            self._arranged[alone] = self._arrange(chain)
-        return self._arranged[alone]
+        return self._arranged(replace(chain, pages=0))
+
+    def least(self, chain: Chain) -> int:
+        """Cycles of the array, of post-processing, or of the bus for weights, whichever takes longest in a chain."""
+        order = self.arranged(chain).order
+        weights = {page for unit in order for page in unit.weights}
+        return max(
+            sum(unit.array for unit in order), sum(unit.post for unit in order), len(weights) * self.config.page_beats
+        )
 
     def cycles(self, chains: Chains) -> int:
         """Cycles of some chains alone, under `directed`, where what comes before and after them takes its room.
 
-        Maps that they find on chip are fetched with the first command; those that they leave behind stay.
+        Maps that they find on chip are fetched with the first command, unless they come anew; those that they leave
+        behind stay.
         """
-        key = tuple((self.arranged(chain).key, chain.pages, chain.leaves) for chain in chains)
+        key = tuple((self.arranged(chain).key, chain.pages, chain.leaves, chain.anew) for chain in chains)
         if key not in self.known:
             commands = [command for chain in chains for unit in self.arranged(chain).order for command in unit.commands]
             used = {operand.buffer for command in commands for operand in command.operands.values()}
@@ -111,10 +128,12 @@ class Programs:
         """The program of chains, one after the other; `found` is fetched first, `left` stays."""
         order = [(unit, chain.pages) for chain in chains for unit in self.arranged(chain).order]
         commands = [command for unit, _ in order for command in unit.commands]
-        fetched = ahead(order, self.config)
+        leaving = self._leaving(chains)
+        away = [(one, 0, one.pages(self.config.page_words)) for one in self._met(chains)] if chains[0].anew else []
+        fetched = ahead(order, {BEFORE: away, **leaving}, self.config)
         fetched[0] = [*((one, 0, one.pages(self.config.page_words)) for one in found), *fetched.get(0, [])]
         whole = {buffer for runs in fetched.values() for buffer, _, _ in runs}
-        wishes = Wishes(fetched, leaving=self._leaving(chains), whole=whole, kept=left)
+        wishes = Wishes(fetched, leaving=leaving, whole=whole, kept=left)
         return emit(commands, placement, self.config, wishes)
 
     def _leaving(self, chains: Chains) -> dict[int, list[PageRun]]:
@@ -132,22 +151,30 @@ class Programs:
     def around(self, chains: Chains) -> tuple[list[Buffer], set[Buffer]]:
         """Maps that some chains find on chip, if these are not most of it, and those that they leave behind."""
         first, end = chains[0].first, chains[-1].end
-        made = {one.operator.result.buffer for one in self.tiled[:first]}
         read = {buffer for one in self.tiled[end:] for buffer in one.operator.buffers}
         used = dict.fromkeys(buffer for one in self.tiled[first:end] for buffer in one.operator.buffers)
-        found = [buffer for buffer in used if buffer in made]
+        found = [] if chains[0].anew else self._met(chains)
         large = sum(buffer.pages(self.config.page_words) for buffer in found) > self.config.frames // 2
         return [] if large else found, {buffer for buffer in used if buffer in read}
 
+    def _met(self, chains: Chains) -> list[Buffer]:
+        """Maps that operators before some chains made for them."""
+        made = {one.operator.result.buffer for one in self.tiled[: chains[0].first]}
+        some = self.tiled[chains[0].first : chains[-1].end]
+        used = dict.fromkeys(buffer for one in some for buffer in one.operator.buffers)
+        return [buffer for buffer in used if buffer in made]
+
     def _arrange(self, chain: Chain) -> Arranged:
-        heights = chain.heights or tuple(one.height for one in self.tiled[chain.first : chain.end])
-        tiled = {number: self.cut(number, height) for number, height in enumerate(heights, chain.first)}
+        tiled = {number: self.cut(number, height) for number, height in enumerate(self.heights(chain), chain.first)}
         some = units(tiled, self.config)
         if chain.rule is None:
             order = [unit for several in some.values() for unit in several]
             return Arranged(tuple(tiled.values()), tuple(order), {}, 0)
-        order, cycles = interleaved(some, tiled, self.config, chain.rule)
-        colours = by_engine(order, self.config, left=chain.rule.left)
+        order, cycles = interleaved(some, tiled, self.config, chain)
+        rule = chain.rule
+        colours = by_engine(
+            order, self.config, left=rule.left, more=rule.banks, leaves=chain.leaves, anew=chain.anew
+        )
         return Arranged(tuple(tiled.values()), tuple(order), colours, cycles)
 
     def _cut(self, number: int, height: int) -> Tiled:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from controller.layout import Buffer
     from spec.config import Config
 
+#: A page of a buffer.
+Page = tuple["Buffer", int]
 #: A row of a buffer's map, all blocks of it.
-Row = tuple["Buffer", int]
+_Row = tuple["Buffer", int]
 _STATISTICS = (Mode.MEASURE, Mode.NORMALIZE)
 #: Classes of maps that come from DRAM.
 _GIVEN = (TensorClass.INPUT, TensorClass.CONSTANTS)
@@ -33,25 +35,29 @@ class Unit:
     ----------
     operator
         Its place among the operators.
+    row
+        The first row that it writes.
     commands
         In order.
     array, post
         Cycles of the array and of post-processing.
     needs
         The units that write what it reads.
-    reads
-        The rows of maps that it reads.
-    writes
-        The rows that it writes, and its bytes of each; nothing if it measures.
+    reads, writes
+        The pages of maps that it reads, and those that it writes; nothing if it measures.
+    weights
+        The pages of weights that it reads.
     """
 
     operator: int
+    row: int
     commands: tuple[Command, ...]
     array: int
     post: int
     needs: tuple[Unit, ...]
-    reads: tuple[Row, ...]
-    writes: tuple[tuple[Row, int], ...]
+    reads: tuple[Page, ...]
+    writes: tuple[Page, ...]
+    weights: tuple[Page, ...]
 
     @property
     def measures(self) -> bool:
@@ -71,24 +77,24 @@ def units(tiled: Mapping[int, Tiled], config: Config) -> dict[int, list[Unit]]:
     """
     views = [view for one in tiled.values() for view in one.operator.views]
     strides = {one.buffer: view.row_stride(block) for view in views for block, one in enumerate(view.blocks)}
-    writers: dict[Row, list[tuple[range, Unit]]] = defaultdict(list)
+    writers: dict[_Row, list[tuple[range, Unit]]] = defaultdict(list)
     found: dict[int, list[Unit]] = {}
     for place in sorted(tiled):
         found[place] = []
-        mine: list[tuple[Row, range, Unit]] = []
+        mine: list[tuple[_Row, range, Unit]] = []
         for commands in _sums(tiled[place].commands):
-            reads = [_box(one, strides[one.buffer]) for command in commands for one in _inputs(command)]
-            writes = [_box(one, strides[one.buffer]) for one in _outputs(commands[-1])]
+            inputs = [one for command in commands for one in _inputs(command)]
+            outputs = _outputs(commands[-1])
+            writes = [_box(one, strides[one.buffer]) for one in outputs]
+            needed = _needed([_box(some, strides[some.buffer]) for some in inputs], writers)
             # A statistic goes on where the unit before it ended.
             before = found[place][-1:] if commands[0].mode in _STATISTICS else []
             one = Unit(
-                place, commands, sum(_array(command, config) for command in commands),
+                place, min((rows.start for _, rows, _ in writes), default=0), commands,
+                sum(_array(command, config) for command in commands),
                 sum(_post(command, config) for command in commands if command.last or command.mode is Mode.MEASURE),
-                tuple(dict.fromkeys((*before, *_needed(reads, writers)))),
-                tuple({(source, row) for source, some, _ in reads for row in some}),
-                tuple(
-                    ((buffer, row), len(columns) * config.rows) for buffer, rows, columns in writes for row in rows
-                ),
+                tuple(dict.fromkeys((*before, *needed))), _pages(inputs, config), _pages(outputs, config),
+                _pages([some for command in commands if (some := command.operands.get(Role.WEIGHTS))], config),
             )  # fmt: skip
             found[place].append(one)
             mine += [((buffer, row), columns, one) for buffer, rows, columns in writes for row in rows]
@@ -97,17 +103,45 @@ def units(tiled: Mapping[int, Tiled], config: Config) -> dict[int, list[Unit]]:
     return found
 
 
-def readers(some: Mapping[int, Sequence[Unit]]) -> Counter[Row]:
-    """How many units read each row."""
-    return Counter(row for several in some.values() for one in several for row in one.reads)
+def demanded(some: Mapping[int, Sequence[Unit]]) -> dict[int, list[Unit]]:
+    """The units of each operator in the order in which those behind it want them, from the deepest operator on.
+
+    A window that reads a block of channels then has it before the next block is made.
+    """
+    ordered: dict[int, list[Unit]] = {place: [] for place in some}
+    seen: set[Unit] = set()
+
+    def want(unit: Unit) -> None:
+        if unit not in seen:
+            seen.add(unit)
+            for one in unit.needs:
+                want(one)
+            ordered[unit.operator].append(unit)
+
+    for place in sorted(some, reverse=True):
+        for unit in some[place]:
+            want(unit)
+    return ordered
 
 
-def found(some: Mapping[int, Sequence[Unit]], config: Config) -> dict[Row, int]:
-    """The rows of maps that these operators find on chip, and the bytes of each: an input comes from DRAM instead."""
-    made = {row for several in some.values() for one in several for row, _ in one.writes}
-    rows = [row for row in readers(some) if row not in made and row[0].kind not in _GIVEN]
-    counts = Counter(buffer for buffer, _ in rows)
-    return {row: row[0].words * config.rows // counts[row[0]] for row in rows}
+def readers(some: Mapping[int, Sequence[Unit]]) -> Counter[Page]:
+    """How many units read each page."""
+    return Counter(page for several in some.values() for one in several for page in one.reads)
+
+
+def found(some: Mapping[int, Sequence[Unit]]) -> set[Page]:
+    """The pages of maps that these operators find on chip: an input comes from DRAM instead."""
+    made = {page for several in some.values() for one in several for page in one.writes}
+    return {page for page in readers(some) if page not in made and page[0].kind not in _GIVEN}
+
+
+def _pages(operands: Sequence[Range], config: Config) -> tuple[Page, ...]:
+    return tuple(dict.fromkeys(
+        (one.buffer, page)
+        for one in operands
+        for first, end in one.pages(config.page_words)
+        for page in range(first, end)
+    ))
 
 
 def _sums(commands: Sequence[Command]) -> Iterator[tuple[Command, ...]]:
@@ -143,7 +177,7 @@ def _box(operand: Range, stride: int) -> tuple[Buffer, range, range]:
 
 
 def _needed(
-    reads: Sequence[tuple[Buffer, range, range]], writers: Mapping[Row, Sequence[tuple[range, Unit]]]
+    reads: Sequence[tuple[Buffer, range, range]], writers: Mapping[_Row, Sequence[tuple[range, Unit]]]
 ) -> tuple[Unit, ...]:
     return tuple(dict.fromkeys(
         one

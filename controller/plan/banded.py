@@ -22,7 +22,7 @@ def banded(operators: Sequence[Sequence[Unit]], rows: int) -> list[list[Unit]]:
     places = {unit: place for place, unit in enumerate(unit for some in operators for unit in some)}
     bands: dict[int, list[Unit]] = {}
     for unit in (one for one in operators[-1] if one.writes):
-        bands.setdefault(min(row for (_, row), _ in unit.writes) // rows, []).append(unit)
+        bands.setdefault(unit.row // rows, []).append(unit)
     done: set[Unit] = set()
     found = []
     for _, last in sorted(bands.items()):

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -16,14 +17,17 @@ from controller.choice import fits
 from controller.compiler import Compiled, compile_graph
 from controller.inputs import random_inputs
 from controller.joint.ahead import ahead
-from controller.joint.bound import Begun, begun
+from controller.joint.bound import Moment, moments
+from controller.joint.breed import bred
 from controller.joint.chains import RULES, Chain, Chains, cut
 from controller.joint.interleave import Rule, interleaved
 from controller.joint.plan import plan, rearranged
+from controller.joint.polish import cut_anew, polished
 from controller.joint.ports import by_engine
 from controller.joint.program import Programs
 from controller.joint.search import Search
-from controller.joint.units import Unit, units
+from controller.joint.units import Unit, demanded, units
+from controller.joint.vary import Variations
 from controller.layout import Buffer
 from controller.plan.deadline import Deadline
 from controller.read import read
@@ -44,8 +48,19 @@ def all_units() -> dict[int, list[Unit]]:
     return units(dict(enumerate(digits().tiled)), digits().config)
 
 
-def rule(room: float) -> Rule:
-    return Rule(room, first=1, post=0, grain=1, left=False)
+def chain(room: float) -> Chain:
+    return Chain(0, len(digits().tiled), Rule(room, first=1, post=0, grain=1, left=False))
+
+
+@st.composite
+def some_rules(draw: st.DrawFn) -> Rule | None:
+    """None, or a rule in any order of blocks, by waits or windows first, with any banks."""
+    if draw(st.booleans()):
+        return None
+    return replace(
+        draw(st.sampled_from(RULES)), blocks=draw(st.booleans()), late=draw(st.sampled_from((-1.0, 0.0, 0.5, 2.0))),
+        banks=(draw(st.integers(-1, 1)), draw(st.integers(-2, 2))),
+    )  # fmt: skip
 
 
 @st.composite
@@ -57,9 +72,9 @@ def some_chains(draw: st.DrawFn) -> Chains:
     heights = [draw(st.sampled_from(some_heights(place))) for place in range(count)]
     return tuple(
         Chain(
-            first, end, draw(st.sampled_from((None, *RULES))) if end - first > 1 else None,
+            first, end, draw(some_rules()) if end - first > 1 else None,
             tuple(heights[first:end]) if draw(st.booleans()) else (), draw(st.sampled_from((0, 1, 4, 32))),
-            draw(st.booleans()),
+            draw(st.booleans()), draw(st.booleans()),
         )
         for first, end in zip(begins, ends, strict=True)
     )  # fmt: skip
@@ -103,17 +118,20 @@ def test_a_unit_is_all_of_a_sum_and_needs_who_writes_what_it_reads() -> None:
     for several in found.values():
         for one in several:
             assert [command.last for command in one.commands] == [False] * (len(one.commands) - 1) + [True]
-            written = {row for other in one.needs for row, _ in other.writes}
-            assert {row for row in one.reads if row[0].kind is not TensorClass.INPUT} <= written
+            written = {page for other in one.needs for page in other.writes}
+            assert {page for page in one.reads if page[0].kind is not TensorClass.INPUT} <= written
     assert sum(len(one.commands) for several in found.values() for one in several) == sum(
         len(one.commands) for one in digits().tiled
     )
 
 
+@pytest.mark.parametrize("late", [-1.0, 0.5])
 @pytest.mark.parametrize("room", [0.2, 0.8])
-def test_units_are_interleaved_after_what_they_need(room: float) -> None:
-    found = all_units()
-    order = interleaved(found, dict(enumerate(digits().tiled)), digits().config, rule(room)).order
+def test_units_are_interleaved_after_what_they_need(room: float, late: float) -> None:
+    found, whole = all_units(), chain(room)
+    assert whole.rule is not None
+    one = replace(whole, rule=replace(whole.rule, late=late))
+    order = interleaved(found, dict(enumerate(digits().tiled)), digits().config, one).order
     places = {unit: place for place, unit in enumerate(order)}
     assert len(places) == len(order) == sum(map(len, found.values()))
     assert all(places[other] < places[one] for one in order for other in one.needs)
@@ -121,19 +139,47 @@ def test_units_are_interleaved_after_what_they_need(room: float) -> None:
         assert sorted(several, key=places.__getitem__) == several
 
 
+def test_a_block_of_channels_is_made_and_read_before_the_next_where_those_behind_want_it_so() -> None:
+    """Two tiles of rows of two blocks, and a window over each block of all rows."""
+    command = digits().tiled[0].commands[0]
+    made = {(row, block): Unit(0, row, (command,), 1, 1, (), (), (), ()) for row in (0, 1) for block in (0, 1)}
+    windows = [Unit(1, 0, (command,), 0, 1, (made[0, block], made[1, block]), (), (), ()) for block in (0, 1)]
+    assert demanded({0: list(made.values()), 1: windows}) == {
+        0: [made[0, 0], made[1, 0], made[0, 1], made[1, 1]], 1: windows,
+    }  # fmt: skip
+
+
+def test_a_window_is_taken_while_post_processing_waits_for_sums_and_no_later() -> None:
+    """Sums come every 100 cycles and take 20 to drain; a window takes 70, and everything is there."""
+    by_array, by_post = (digits().tiled[place].commands[0] for place in (0, 3))
+    sums = [Unit(0, row, (by_array,), 100, 20, (), (), (), ()) for row in range(6)]
+    windows = [Unit(1, row, (by_post,), 0, 70, (), (), (), ()) for row in range(6)]
+    tiled = {place: replace(digits().tiled[place], weights=None) for place in (0, 1)}
+
+    def places(late: float) -> list[int]:
+        one = Chain(0, 2, Rule(0.8, first=0, post=1, grain=1, left=False, late=late))
+        return [unit.operator for unit in interleaved({0: sums, 1: windows}, tiled, digits().config, one).order]
+
+    assert places(-1.0) == [1] * 6 + [0] * 6
+    assert places(0.0) == [1, 0] * 6
+
+
 @pytest.mark.parametrize("room", [0.2, 0.8])
 def test_a_band_goes_through_the_chain_before_much_more_is_made(room: float) -> None:
-    """Sixteen rows of 512 B by the array, each read with its neighbours by a window: 8 KiB in a scratchpad of 4."""
-    made, read = Buffer("made", TensorClass.ACTIVATION, 1), Buffer("read", TensorClass.OUTPUT, 1)
+    """Sixteen rows of four pages by the array, read with their neighbours by a window: 8 KiB in a scratchpad of 4."""
+    made = Buffer("made", TensorClass.ACTIVATION, 1)
     command = digits().tiled[0].commands[0]
-    first = [Unit(0, (command,), 100, 50, (), (), (((made, row), 512),)) for row in range(16)]
+    first = [
+        Unit(0, row, (command,), 100, 50, (), (), tuple((made, page) for page in range(4 * row, 4 * row + 4)), ())
+        for row in range(16)
+    ]
     last = [
-        Unit(1, (command,), 0, 60, tuple(first[max(0, row - 1) : row + 2]),
-             tuple((made, other) for other in range(max(0, row - 1), min(16, row + 2))), (((read, row), 0),))
+        Unit(1, row, (command,), 0, 60, tuple(first[max(0, row - 1) : row + 2]),
+             tuple((made, page) for page in range(4 * max(0, row - 1), 4 * min(16, row + 2))), (), ())
         for row in range(16)
     ]  # fmt: skip
     tiled = {place: replace(digits().tiled[place], weights=None) for place in (0, 1)}
-    order = interleaved({0: first, 1: last}, tiled, digits().config, rule(room)).order
+    order = interleaved({0: first, 1: last}, tiled, digits().config, chain(room)).order
     waiting = most = 0
     for one in order:
         waiting += 1 if one.operator == 0 else -1
@@ -162,7 +208,7 @@ def test_pages_come_before_the_command_that_needs_them_and_not_too_many() -> Non
             for low, high in operand.pages(config.page_words):
                 for page in range(low, high):
                     first.setdefault((operand.buffer, page), index)
-    found = ahead([(one, 4) for one in order], config)
+    found = ahead([(one, 4) for one in order], {}, config)
     fetched = {
         (buffer, page): index
         for index, runs in found.items()
@@ -173,7 +219,24 @@ def test_pages_come_before_the_command_that_needs_them_and_not_too_many() -> Non
     assert all(first[page] > index for page, index in fetched.items())
     for index in range(len(commands)):
         assert sum(when <= index < first[page] for page, when in fetched.items()) <= 4
-    assert ahead([(one, 0) for one in order], config) == {}
+    assert ahead([(one, 0) for one in order], {}, config) == {}
+
+
+def test_a_map_that_has_left_comes_back_after_that_and_before_it_is_read() -> None:
+    order = [one for several in all_units().values() for one in several]
+    commands = [command for one in order for command in one.commands]
+    config, made = digits().config, digits().tiled[0].operator.result.buffer
+    uses = [index for index, command in enumerate(commands) if made in command.spans]
+    last = max(index for index in uses if commands[index].operator == 0)
+    first = min(index for index in uses if commands[index].operator > 0)
+    stays, found = (
+        ahead([(one, 8) for one in order], left, config) for left in ({}, {last - 4: [(made, 0, 1)]})
+    )
+    assert not any(buffer is made for runs in stays.values() for buffer, _, _ in runs)
+    at = [index for index, runs in found.items() if (made, 0, 1) in runs]
+    assert len(at) == 1
+    # EVICT stands behind the next command's prefetches.
+    assert last - 4 + 1 < at[0] < first
 
 
 def test_a_height_changes_commands_but_not_the_words_of_parameters() -> None:
@@ -206,17 +269,18 @@ def test_a_chain_alone_finds_what_comes_before_it_and_leaves_what_is_read_after_
     )
 
 
-def test_an_operator_waits_for_what_comes_before_it_and_the_bus_for_what_does_not_fit() -> None:
+def test_when_all_is_there_that_an_operator_reads_the_bus_brings_what_does_not_fit() -> None:
     """Counted by hand.
 
-    An output of `second` reaches 2x2 pixels of `first` at a corner; one of `block` 1x1 of a depthwise map, 2x2 of
-    `half`, 4x4 of `second` and 5x5 of `first`, whose outputs take 72 and 18 passes, in 4 and 2 blocks.
+    Before `second` are 64 pixels of 18 passes, in 2 blocks of outputs; before `block` the 64 pixels of 72 passes of
+    `second` too, 4x4 windows of four words and 4x4 of a depthwise kernel that takes a cycle for each of 6x6 words.
     5,296 bytes of weights come from `second` on, of which the machine holds 4 KiB, 4 pages of 128 bytes and a tile.
     """
-    found = {one.operator: one for one in begun(digits().tiled, digits().config)}
-    assert found[1] == Begun(1, array=4 * 18, post=4 * 2, late=(5296 - 4096 - 4 * 128 - 16) // 4)
-    assert found[4] == Begun(4, array=16 * 72 + 25 * 18, post=4 * 4 + 4 * 16 + 4 * 16 + 2 * 25, late=0)
-    assert found[1].cycles == 72 + 168
+    found = {one.operator: one for one in moments(digits().tiled, digits().config)}
+    assert found[1] == Moment(1, array=64 * 18, post=64 * 2, late=(5296 - 4096 - 4 * 128 - 16) // 4)
+    assert found[4].array == 64 * 18 + 64 * 72
+    assert found[4].late == 0
+    assert found[1].cycles == 64 * 18 + 168
 
 
 def test_a_network_is_cut_where_little_lies_between() -> None:
@@ -225,8 +289,47 @@ def test_a_network_is_cut_where_little_lies_between() -> None:
     assert parts[-1][1] == len(digits().tiled)
 
 
+def test_variations_are_plans_that_can_run() -> None:
+    variations = Variations(Programs(digits()), Random(3))
+    one = Chain(1, 5, RULES[0])
+    some = {one := variations.of(one) for _ in range(60)}
+    assert len({varied.heights for varied in some}) > 10
+    assert len({varied.rule for varied in some}) > 10
+    assert all(
+        height in some_heights(place)
+        for varied in some
+        for place, height in enumerate(varied.heights, varied.first)
+    )
+    assert all((varied.first, varied.end) == (1, 5) for varied in some)
+
+
+def test_what_is_bred_is_no_slower_than_what_it_is_bred_from_and_polish_makes_nothing_slower() -> None:
+    programs = Programs(digits())
+    variations = Variations(programs, Random(1))
+    seeds = [Chain(1, 5, rule) for rule in RULES[:2]]
+    found = bred(seeds, programs, variations, Deadline(5))
+    assert programs.cycles((found,)) <= min(programs.cycles((one,)) for one in seeds)
+    chains = (Chain(0, 1), Chain(1, 5, RULES[0]), Chain(5, len(digits().tiled)))
+    after = polished(chains, programs, variations, Deadline(5), lambda _: None)
+    assert programs.cycles(after) < programs.cycles(chains)
+    assert [place for one in after for place in range(one.first, one.end)] == list(range(len(digits().tiled)))
+
+
+def test_where_chains_are_cut_anew_each_operator_keeps_its_place_and_its_tiles() -> None:
+    programs = Programs(digits())
+    variations = Variations(programs, Random(2))
+    chains = (Chain(0, 1), Chain(1, 5, RULES[0]), Chain(5, len(digits().tiled), RULES[1], anew=True))
+    heights = [height for one in chains for height in programs.heights(one)]
+    several = [cut_anew(chains, at, programs, variations).applied(chains) for at in (0, 1, 2) * 20]
+    assert {len(one) for one in several} == {2, 3, 4}
+    for some in several:
+        assert [height for one in some for height in programs.heights(one)] == heights
+        assert [place for one in some for place in range(one.first, one.end)] == list(range(len(digits().tiled)))
+        assert all((one.rule is None) == (one.end - one.first == 1) for one in some)
+
+
 def test_a_plan_is_no_slower_than_any_policy_and_no_faster_than_the_bound() -> None:
-    found = plan(digits(), Deadline(60), lambda _: None)
+    found = plan(digits(), Deadline(15), lambda _: None)
     assert found.method == "joint"
     assert found.bound <= found.cycles["joint"] <= min(found.cycles[policy.name.lower()] for policy in Policy)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DIGITS = Path(__file__).parents[3] / "docs/data/digits.onnx"
 #: All operators of the network, one after the other.
-CHAIN = {"first": 0, "end": 8, "rule": None, "heights": [], "pages": 0, "leaves": False}
+CHAIN = {"first": 0, "end": 8, "rule": None, "heights": [], "pages": 0, "leaves": False, "anew": False}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_plan_runs_in_the_cycles_that_it_promises(
     pinfold: Callable[..., tuple[int, str, str]], written: Path
 ) -> None:
-    status, out, _ = pinfold("plan", DIGITS, "--method", "joint", "--config", "tiny", "--seconds", "30", "-o", written)
+    status, out, _ = pinfold("plan", DIGITS, "--method", "joint", "--config", "tiny", "--seconds", "15", "-o", written)
     assert status == 0
     assert "fewer cycles than the best policy" in out
     plan = json.loads(written.read_text())
