@@ -49,8 +49,9 @@ MACHINE = replace(
     CONFIGS["tiny"], name="scarce", bank_bytes=256, load_buffers=2, store_buffers=2, queue_depth=2, page_queue_depth=2
 )
 #: Random programs by seed, in three simulations; most mutants are noticed in the first. In the second every channel is
-#: held back at random, so data and order are compared, not times. The last are under every policy in turn.
-FIRST, STALLED, MORE, TURNS = range(6), range(18, 42), range(18, 66), range(66, 114)
+#: held back at random, so data and order are compared, not times. The last are under every policy in turn, and one in
+#: which a page leaves while it is stored and comes back at once, which is rare.
+FIRST, STALLED, MORE, TURNS, RARE = range(6), range(18, 42), range(18, 66), range(66, 114), range(238, 239)
 MEMORY_BYTES = 1 << 20
 #: A program of a mutant that hangs is given up after so many cycles without progress.
 PATIENCE = 5_000
@@ -60,7 +61,6 @@ _RECORD = re.compile(r" \((?:Command|Transaction)\(.*?\)\)(?=:)")
 _ASSERTED = re.compile(
     r"^([^\n%]* must [^\n%]*?)(?:\[\d+\] )?%Error|Assertion failed in \S+ ([^\n:]* must [^\n:]*)", re.MULTILINE
 )
-
 
 
 class Program(NamedTuple):
@@ -90,7 +90,7 @@ def batches() -> list[list[Expected]]:
     """Plans and random programs, those that notice most first."""
     planned = [Program(plan(one, MACHINE), one.policy) for one in PLANS]
     first, stalled, more = ([Program(sample(MACHINE, s)) for s in seeds] for seeds in (FIRST, STALLED, MORE))
-    drawn = draws(TURNS.start, len(TURNS))
+    drawn = [draw for some in (TURNS, RARE) for draw in draws(some.start, len(some))]
     turns = [Program(sample(MACHINE, draw.seed, computes=draw.length), draw.policy, draw.reset) for draw in drawn]
     return [expected([*planned, *first]), expected(stalled, stalled=True), expected([*more, *turns])]
 

@@ -213,7 +213,7 @@ def test_interleaved_statistics_stay_whole() -> None:
     tiled = dict(enumerate(compiled.tiled))
     some = units(tiled, compiled.config)
     for rule in RULES:
-        order, _ = interleaved(some, tiled, compiled.config, rule)
+        order = interleaved(some, tiled, compiled.config, Chain(0, len(tiled), rule)).order
         assert sorted(map(id, order)) == sorted(id(one) for several in some.values() for one in several)
         open_one = None
         for unit in order:
