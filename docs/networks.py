@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from controller.network.drawn import write_language
-from controller.network.large import LARGE, write_large
+from controller.network.large import LARGE, own_side, write_large
 
 #: In the order of the tables.
 NAMES = ("resnet18", "resnet50", "mobilenetv1", "mobilenetv2", "vgg16")
@@ -20,5 +20,5 @@ def network(name: str, side: int = 224) -> Path:
         path = BUILD / "zoo" / f"{name}.onnx"
         return path if path.exists() else write_language(name.removesuffix("_step"), path, **TOKENS[name])
     assert name in LARGE
-    path = BUILD / "zoo" / (f"{name}.onnx" if side == 224 else f"{name}-{side}.onnx")
+    path = BUILD / "zoo" / (f"{name}.onnx" if side == own_side(name) else f"{name}-{side}.onnx")
     return path if path.exists() else write_large(name, path, side=side)

@@ -86,7 +86,8 @@ def cases() -> dict[str, Case]:
         for array in ARRAYS
         for kib in KIB
     ]
-    found += [Case(name, default) for name in ("squeezenet", "shufflenetv2", *TOKENS)]
+    found += [Case(name, default) for name in ("squeezenet", "shufflenetv2")]
+    found += [Case("ssd300", default, side=300), *(Case(name, default) for name in TOKENS)]
     found += [Case(name, CONFIGS["edge"], Policy.DIRECTED) for name in TOKENS]
     found += [Case(name, default) for name in ("mobilenetv1", "resnet50", "vgg16")]
     return {case.key: case for case in found}

@@ -14,6 +14,7 @@ from controller.network.plain import INPUT
 from controller.network.resnet import resnet18, resnet50
 from controller.network.shufflenet import shufflenetv2
 from controller.network.squeezenet import squeezenet
+from controller.network.ssd import ssd300
 from controller.network.vgg import vgg16
 from controller.refusal import ModelError
 
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 
 #: Images of the calibration.
 _IMAGES = 4
-#: Every network halves its image five times.
+#: Classifiers halve their image five times.
 _GRANULE = 32
+#: Height and width of images as published; of any network that is not named here, 224.
+_SIDES = {"ssd300": 300}
 
-#: Of each network what it is, and a function that builds it for images of a side.
-LARGE: Mapping[str, tuple[str, Callable[[int], tuple[Plain, str]]]] = MappingProxyType({
+#: Of each network what it is, and a function that builds it for images of a side: with a vector, or with maps.
+LARGE: Mapping[str, tuple[str, Callable[[int], tuple[Plain, str | list[str]]]]] = MappingProxyType({
     "resnet18": ("ResNet-18, 224 x 224, drawn weights", resnet18),
     "resnet50": ("ResNet-50, 224 x 224, drawn weights", resnet50),
     "mobilenetv1": ("MobileNetV1, 224 x 224, drawn weights", mobilenetv1),
@@ -36,10 +39,16 @@ LARGE: Mapping[str, tuple[str, Callable[[int], tuple[Plain, str]]]] = MappingPro
     "shufflenetv2": ("ShuffleNetV2, 224 x 224, drawn weights", shufflenetv2),
     "squeezenet": ("SqueezeNet 1.1, 224 x 224, drawn weights", squeezenet),
     "vgg16": ("VGG-16, 224 x 224, drawn weights; 138 million of them", vgg16),
+    "ssd300": ("SSD300 on MobileNetV1, 300 x 300, drawn weights; its outputs are the twelve maps of its heads", ssd300),
 })
 
 
-def write_large(name: str, path: Path | str, *, side: int = 224, seed: int = 1) -> Path:
+def own_side(name: str) -> int:
+    """Height and width of a network's images as published."""
+    return _SIDES.get(name, 224)
+
+
+def write_large(name: str, path: Path | str, *, side: int | None = None, seed: int = 1) -> Path:
     """Draw, quantize and write a network; the same bytes for the same seed on one kind of machine.
 
     Parameters
@@ -49,7 +58,7 @@ def write_large(name: str, path: Path | str, *, side: int = 224, seed: int = 1) 
     path
         The file, which appears whole.
     side
-        Height and width of its images, a multiple of 32.
+        Height and width of its images, a multiple of 32; its own unless it is said otherwise.
     seed
         Of weights and calibration images.
 
@@ -60,7 +69,8 @@ def write_large(name: str, path: Path | str, *, side: int = 224, seed: int = 1) 
     """
     if name not in LARGE:
         raise ModelError(f"network must be one of {', '.join(LARGE)}, not '{name}'")
-    if side < _GRANULE or side % _GRANULE:
+    side = own_side(name) if side is None else side
+    if side != own_side(name) and (side < _GRANULE or side % _GRANULE):
         raise ModelError(f"side must be a multiple of {_GRANULE}, not {side}")
     _, build = LARGE[name]
     net, output = build(side)

@@ -23,12 +23,19 @@ _BRANCH_GAIN = 0.5
 def mobilenetv1(side: int = 224) -> tuple[Plain, str]:
     """The network and its output; `side` is the image's."""
     net = Plain("mobilenetv1", side)
+    here = net.mean("mean", pairs(net)[-1])
+    return net, net.dense("dense", here, 1000)
+
+
+def pairs(net: Plain) -> list[str]:
+    """V1 without its classifier, as the first layers of a network: what each pair of convolutions results in."""
+    results = []
     here = net.convolve("stem", INPUT, 32, 3, stride=2)
     for number, (outputs, stride) in enumerate(_PAIRS, 1):
         here = _depthwise(net, f"pair{number}_depthwise", here, stride, "relu")
         here = net.convolve(f"pair{number}_pointwise", here, outputs, 1)
-    here = net.mean("mean", here)
-    return net, net.dense("dense", here, 1000)
+        results.append(here)
+    return results
 
 
 def mobilenetv2(side: int = 224) -> tuple[Plain, str]:

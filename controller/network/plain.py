@@ -53,7 +53,7 @@ class Parameters:
 
 
 class Plain:
-    """A float network of one input image and one vector of classes.
+    """A float network of one input image, and of one vector of classes or of several maps.
 
     Parameters
     ----------
@@ -162,16 +162,23 @@ class Plain:
         """The mean of each channel."""
         return self._node("GlobalAveragePool", name, [source], (self.shapes[source][0], 1, 1))
 
-    def model(self, output: str, seed: int) -> onnx.ModelProto:
-        """The network in ONNX, its weights drawn; the number of images is left open."""
+    def model(self, output: str | list[str], seed: int) -> onnx.ModelProto:
+        """The network in ONNX, its weights drawn; the number of images is left open.
+
+        A single output is the last node's vector, of the name `OUTPUT`; maps keep their names.
+        """
         rng = np.random.default_rng(seed)
         arrays = [numpy_helper.from_array(array, name) for name, array in self._draw(rng)]
-        self._nodes[-1].output[0] = OUTPUT
+        if isinstance(output, str):
+            self._nodes[-1].output[0] = OUTPUT
+            shapes: dict[str, tuple[int, ...]] = {OUTPUT: self.shapes[output][:1]}
+        else:
+            shapes = {name: self.shapes[name] for name in output}
         graph = helper.make_graph(
             self._nodes,
             self.name,
             [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", *self.shapes[INPUT]])],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", self.shapes[output][0]])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *one]) for name, one in shapes.items()],
             arrays,
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)

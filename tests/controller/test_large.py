@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from controller.arrange import arrange
 from controller.graph import Concatenation, Graph, Selection
 from controller.layout import full_blocks
 from controller.network.large import LARGE, write_large
+from controller.network.ssd import ssd300
 from controller.read import read
 from controller.reference import Reference
 from controller.refusal import ModelError
@@ -38,9 +40,10 @@ _PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("name", [name for name in LARGE if name != "ssd300"])
 def test_parameters_and_multiplications_are_the_published_ones(name: str) -> None:
     net, output = LARGE[name][1](224)
+    assert isinstance(output, str)
     assert net.shapes[output] == (1000, 1, 1)
     # Folding turns a channel's scale and shift into one bias.
     has_none = name in {"vgg16", "squeezenet"}
@@ -48,8 +51,23 @@ def test_parameters_and_multiplications_are_the_published_ones(name: str) -> Non
     assert (net.parameters + folded, round(net.macs / 1e6)) == _PUBLISHED[name]
 
 
+def test_the_detector_has_the_published_parameters_and_boxes() -> None:
+    """Open Model Zoo, mobilenet-ssd: 5.783 million, 2.316 billion operations: two a multiplication, and what is behind.
+
+    Behind are an addition of each bias and each Relu; half a million more are of the softmax, which is not here.
+    """
+    net, outputs = ssd300()
+    assert round(net.parameters / 1e6, 3) == 5.783
+    behind = sum(prod(net.shapes[layer.name]) * (2 if layer.activation else 1) for layer in net.layers)
+    assert 2 * net.macs + behind == pytest.approx(2.316e9, abs=1e6)
+    sizes = [net.shapes[name] for name in outputs]
+    assert [height for _, height, _ in sizes[::2]] == [19, 10, 5, 3, 2, 1]
+    assert [sum(prod(size) for size in sizes[head::2]) for head in (0, 1)] == [1917 * 4, 1917 * 21]
+
+
 @pytest.mark.parametrize(("name", "side"), [
     ("resnet18", 32), ("mobilenetv2", 64), ("mobilenetv1", 32), ("squeezenet", 64), ("shufflenetv2", 64),
+    ("ssd300", 96),
 ])  # fmt: skip
 def test_small_images_are_computed_exactly(name: str, side: int, tmp_path: Path) -> None:
     """The same topology on small images, on a machine so small that everything is cut: onnxruntime's integers."""
@@ -57,6 +75,24 @@ def test_small_images_are_computed_exactly(name: str, side: int, tmp_path: Path)
     compiled = compiled_and_checked(path, CONFIGS["edge"])
     assert compiled.macs == LARGE[name][1](side)[0].macs
     assert largest_difference(compiled, path, np.random.default_rng(1)) == 0
+
+
+def test_heads_of_the_detector_are_outputs(tmp_path: Path) -> None:
+    """Each as it leaves its convolution, boxes and classes of one size after another, in integers throughout."""
+    path = write_large("ssd300", tmp_path / "model.onnx", side=32)
+    labels = ("conv11", "conv13", *(f"conv{number}_2" for number in range(14, 18)))
+    wanted = [f"{label}_{head}" for label in labels for head in ("boxes", "classes")]
+    outputs = read(path).outputs
+    assert [port.name for port in outputs] == wanted
+    assert all(port.tensor.zero > -128 for port in outputs), "heads have no Relu"
+    operators = Counter(Reference(path).operators)
+    assert operators["QLinearConv"] == 27 + 8 + 12
+    assert not {"Conv", "FusedConv", "Relu"} & set(operators)
+
+
+def test_a_network_has_a_side_of_its_own(tmp_path: Path) -> None:
+    path = write_large("ssd300", tmp_path / "model.onnx")
+    assert [one.dim_value for one in onnx.load(path).graph.input[0].type.tensor_type.shape.dim[1:]] == [3, 300, 300]
 
 
 def test_a_seed_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -141,6 +177,7 @@ def test_it_is_quantized_in_integers_throughout(tmp_path: Path) -> None:
     ),
     ("resnet18", 33, "side must be a multiple of 32, not 33"),
     ("resnet18", 0, "side must be a multiple of 32, not 0"),
+    ("resnet18", 300, "side must be a multiple of 32, not 300"),
 ])  # fmt: skip
 def test_refuses(name: str, side: int, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=f"^{sentence}$"):
