@@ -97,7 +97,7 @@ def _of_functions(names: Names, node: SourceNode, constant: int | None) -> Funct
     if constant is not None:
         raise names.source.refuse(node, "must have one number beside a function that is not quantized")
     (first, one), (second, two) = sides(names, node, 0), sides(names, node, 1)
-    if first.tensor != second.tensor or first.onnx_shape != second.onnx_shape:
+    if first != second:
         raise names.source.refuse(node, "must have functions of one map as operands, or quantized ones")
     return Function(node, first, _made(names, node, one, two))
 

@@ -30,6 +30,8 @@ Channel = tuple[Tensor, int]
 Made = tuple[Tensor, list[Node]]
 
 _IN_PLACE = isl.Map("{ [image, to, row, column] -> [image, from, row, column] }")
+#: From a channel to all of its elements.
+_CHANNELS = isl.Map("{ [channel] -> [image, channel, row, column] }")
 _COPY = "which needs a copy that the machine cannot make"
 #: Elements of tokens that are copied: they are looked at one by one.
 _MOST_COPIED = 1 << 20
@@ -132,8 +134,11 @@ def _followed(name: str, value: Moved, view: isl.Map, shape: Shape) -> Made | No
                 return None
         if (tensor.shape[0], *tensor.shape[2:]) != (shape[0], *shape[2:]):
             return None
-        pairs = elements(access.intersect_domain(isl.Set("{ [0, channel, 0, 0] }")))
-        channels |= {int(pair[1]): (tensor, int(pair[5])) for pair in pairs}
+        # Every pixel's choice must be the same one.
+        for channel, origin in elements(_CHANNELS.apply_range(access).apply_range(_CHANNELS.reverse())).tolist():
+            if channel in channels:
+                return None
+            channels[channel] = tensor, origin
     return _joined(name, shape, [channels[channel] for channel in range(shape[1])])
 
 

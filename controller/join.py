@@ -24,6 +24,8 @@ def lower_concat(names: Names, node: SourceNode) -> Unfinished:
     if not some:
         raise names.source.refuse(node, "must have an activation among its operands")
     first = names.map_of(node, some[0], tokens=True)
+    if any(_otherwise(names.map_of(node, index, tokens=True), first) for index in some):
+        raise names.source.refuse(node, "must have operands whose channels are one axis: others need a copy")
     axis = whole(names.source, node, "axis", 0) % first.rank
     if first.tokens and axis == first.rank - 2:
         return _tokens(names, node, first)
@@ -41,6 +43,11 @@ def lower_concat(names: Names, node: SourceNode) -> Unfinished:
 
     count = sum(one.tensor.shape[1] for one in maps)
     return Unfinished(node, (batch, count, height, width), first.rank, build, tokens=first.tokens)
+
+
+def _otherwise(one: Map, like: Map) -> bool:
+    """Whether a map's channels are another axis than those of another; a vector is like either."""
+    return one.tokens != like.tokens and (one.rank != 2 or max(one.tensor.shape[2:]) > 1)
 
 
 def _forms(tensors: Iterable[Tensor], result: Tensor) -> tuple[Requantize | None, ...]:

@@ -50,7 +50,7 @@ def _softmax(names: Names, node: SourceNode, here: Map, part: str = "") -> Unfin
     source = here.tensor
     channels = source.shape[1]
     if channels * 65535 >= 1 << _SUM_BITS:
-        raise names.source.refuse(node, f"must have at most 65,536 channels, not {channels}")
+        raise names.source.refuse(node, f"must have at most 65,537 channels, not {channels}")
     distances = np.arange(256) * source.scale
     exponentials = np.rint(65535 * np.exp(-distances)).astype(np.uint16)
 

@@ -10,7 +10,18 @@ from amaranth.utils import exact_log2
 from hw.commands import Commands
 from hw.layout import layout
 from hw.slots import binding, slot_request
-from spec.isa import COMPUTE, KERNEL, LINE_ROWS, LINE_STRIDE, OPERAND, Mode, Role, Statistic
+from spec.isa import (
+    COMPUTE,
+    EXPONENTIAL_BYTES,
+    KERNEL,
+    LINE_ROWS,
+    LINE_STRIDE,
+    MOMENTS_BYTES,
+    OPERAND,
+    Mode,
+    Role,
+    Statistic,
+)
 
 __all__ = ["Check", "weighs"]
 
@@ -134,7 +145,7 @@ class Check(wiring.Component):
         k = Commands(c)
         bordered = (weights.run[: exact_log2(k.border_words)] == 0) & (weights.run <= k.average_words)
         bordered &= weights.count == 1
-        # What looks at pixels one by one. Its weights are exponentials of two bytes each, or a line of sixteen bytes.
+        # What looks at pixels one by one. Its weights are an exponential for each byte, or a line.
         measure, normalize = compute.mode == Mode.MEASURE, compute.mode == Mode.NORMALIZE
         pixelwise = (compute.mode == Mode.MULTIPLY) | measure | normalize
         statistical = Signal()
@@ -142,9 +153,9 @@ class Check(wiring.Component):
             with m.Case(Statistic.LARGEST):
                 m.d.comb += statistical.eq(measure & ~compute.closing)
             with m.Case(Statistic.EXPONENTIALS):
-                m.d.comb += statistical.eq((weights.run == 512 // c.rows) & (weights.count == 1))
+                m.d.comb += statistical.eq((weights.run == 256 * EXPONENTIAL_BYTES // c.rows) & (weights.count == 1))
             with m.Case(Statistic.MOMENTS):
-                numbered = (weights.run == max(1, 16 // c.rows)) & (weights.count == 1)
+                numbered = (weights.run == max(1, MOMENTS_BYTES // c.rows)) & (weights.count == 1)
                 m.d.comb += statistical.eq((measure & ~compute.closing) | numbered)
         # A bias and a scale of four bytes each for every column; a byte for every value of a byte.
         biases, entries = 8 * c.cols // c.rows, 256 // c.rows

@@ -219,3 +219,21 @@ def test_refuses_keys_that_are_not_turned(tmp_path: Path) -> None:
     assert refused(model, "MatMul", [turned, model.input([1, 4, 5])], tmp_path) == (
         "must not have a first operand whose pixels are columns: it needs a copy"
     )
+
+
+@pytest.mark.parametrize(("kind", "axis"), [("Concat", 1), ("Concat", 2), ("Mul", None), ("Sub", None)])
+@pytest.mark.parametrize("order", [1, -1])
+def test_refuses_a_map_beside_itself_turned(kind: str, axis: int | None, order: int, tmp_path: Path) -> None:
+    """As many tokens as channels: shapes do not show it."""
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
+    source = model.input([1, 4, 4])
+    operands = [source, model.moved("Transpose", source, perm=(0, 2, 1))][::order]
+    if kind == "Concat":
+        assert refused(model, kind, operands, tmp_path, axis=axis) == (
+            "must have operands whose channels are one axis: others need a copy"
+        )
+    else:
+        functions = [model.node("Tanh", [one]) for one in operands]
+        assert refused(model, kind, functions, tmp_path) == (
+            "must have functions of one map as operands, or quantized ones"
+        )

@@ -179,3 +179,25 @@ def test_refuses(
     said = str(raised.value)
     assert said.endswith(reason.format(moved))
     assert said.startswith(f"{path}: {kind if 'must fit' in said else 'GlobalAveragePool'} '")
+
+
+@pytest.mark.parametrize(("shape", "moves"), [
+    # Column x of channel x.
+    ([1, 4, 1, 4], [("Reshape", [1, 16]), ("Slice", [0], [16], [1], [5]), ("Reshape", [1, 1, 1, 4])]),
+    # Of token x the channels from 2 - x on, as relative positions are taken.
+    (
+        [1, 3, 6],
+        [("Reshape", [1, 18]), ("Slice", [0], [15], [1]), ("Reshape", [1, 3, 5]), ("Slice", [2], [5], [2])],
+    ),
+])  # fmt: skip
+def test_refuses_channels_that_differ_from_pixel_to_pixel(
+    shape: list[int | str], moves: list[tuple[str, list[int]]], tmp_path: Path
+) -> None:
+    """Each pixel is where it was, but its channels are others."""
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(2))
+    here = model.input(shape, 0.05, 0)
+    for kind, *constants in moves:
+        here = model.moved(kind, here, *constants)
+    model.output(model.node("Softmax", [here], axis=-1 if len(shape) == 3 else 1))
+    with pytest.raises(ModelError, match=f"it moves rows, columns or images, {_COPY}"):
+        read(model.save(tmp_path / "model.onnx"))
