@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from controller.nodewise import first_node_difference
 from controller.reference import saturates
 from controller.run import (
     Difference,
@@ -92,9 +93,9 @@ def infer(
     """Run inferences: on the golden model, if asked for, then on the RTL, if there is a runner.
 
     Each engine runs them one after the other without a reset, so that a policy that learns is cold in the first only.
-    The outputs are compared with the integers of the graph and with onnxruntime; that is a
-    check only where onnxruntime is exact on this processor, and the graph's integers are all its own.
-    With ``lives`` the golden model's first trace has them.
+    The outputs are compared with the integers of the graph and with onnxruntime; that is a check only where onnxruntime
+    is exact on this processor. Where not all integers of the graph are onnxruntime's, and outputs differ, each node is
+    compared by itself. With ``lives`` the golden model's first trace has them.
     """
     first: list[Trace | None] = [None] * len(inputs)
     second: list[Trace | None] = [None] * len(inputs)
@@ -125,8 +126,11 @@ def _checked(
     agreed = agreement(theirs, ran.outputs)
     expected = expected_outputs(graph, inputs)
     wrong = [first_output_difference(expected, ran.outputs, "outputs of the graph's integers and the machine")]
-    if agreed.differing and graph.equal and not saturates():
-        wrong.append(first_output_difference(theirs, ran.outputs, "outputs of onnxruntime and the machine"))
+    if agreed.differing and not saturates():
+        wrong.append(
+            first_output_difference(theirs, ran.outputs, "outputs of onnxruntime and the machine")
+            if graph.equal else first_node_difference(graph, reference.path, inputs)
+        )  # fmt: skip
     engines = {"onnxruntime": theirs}
     engines |= {name: trace.outputs for name, trace in (("golden", golden), ("rtl", rtl)) if trace}
     classes = {name: _classes(graph, outputs) for name, outputs in engines.items()} if _classifies(graph) else None

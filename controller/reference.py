@@ -48,6 +48,7 @@ class Reference:
 
     def __init__(self, path: Path | str, *, every: bool = False) -> None:
         model = load_model(path)
+        self.path = path
         self._names = quantized_tensors(model, every=every)
         with TemporaryDirectory() as folder:
             place = Path(folder) / "optimized.onnx"

@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from controller.quantized import as_onnx, evaluate, evaluate_node, quantize_inputs
+from controller.nodewise import node_gaps
+from controller.quantized import as_onnx, evaluate, quantize_inputs
 from controller.read import read
 from controller.reference import Reference, saturates
 
@@ -211,38 +212,8 @@ def gaps(path: Path, rng: np.random.Generator) -> dict[str, Gap]:
         port.name: np.asarray(rng.standard_normal(port.shape), np.float32) * np.float32(port.tensor.scale * 40)
         for port in graph.inputs
     }
-    theirs = {
-        name: one.astype(np.int64) - (128 if one.dtype == np.uint8 else 0)
-        for name, one in Reference(path, every=True).run(inputs).items()
-    }
-    maps = {port.tensor.name: stored for port, stored in zip(
-        graph.inputs, quantize_inputs(graph, inputs).values(), strict=True
-    )}  # fmt: skip
     found: dict[str, Gap] = {}
-    for node in graph.nodes:
-        name = node.result.name
-        made = evaluate_node(node, maps)
-        wanted = _theirs(theirs, name, made.shape)
-        if wanted is not None:
-            apart = np.abs(wanted - made)
-            gap = Gap(int(np.count_nonzero(apart)), apart.size, int(apart.max()))
-            kind = type(node).__name__
-            found[kind] = found.get(kind, Gap()) + gap
-            made = wanted.astype(np.int8)
-        maps[name] = made
+    for node, apart in node_gaps(graph, path, inputs):
+        kind = type(node).__name__
+        found[kind] = found.get(kind, Gap()) + Gap(int(np.count_nonzero(apart)), apart.size, int(apart.max()))
     return found
-
-
-def _theirs(theirs: Mapping[str, NDArray[np.int64]], name: str, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
-    """What onnxruntime has for a map, as it is stored; None if it has no such tensor, or lays it out otherwise."""
-    whole, _, part = name.rpartition(", ")
-    one = theirs.get(name)
-    if one is None and part.isdigit() and whole in theirs:
-        matrices = theirs[whole]
-        one = matrices.reshape(-1, *matrices.shape[-2:])[int(part)][None]
-    if one is None or one.size != np.prod(shape):
-        return None
-    batch, channels, height, width = shape
-    if height == 1 and one.shape in {(batch, width, channels), (width, channels)}:
-        return one.reshape(batch, width, channels).transpose(0, 2, 1)[:, :, None]
-    return one.reshape(shape) if one.ndim in {2, 4} else None
