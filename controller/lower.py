@@ -101,8 +101,7 @@ def _dense(
     if weights.scale.size > 1 and weights.axis != 0:
         raise names.source.refuse(node, "must have a weight scale for each output channel, not along another axis")
     # Weights that several operators have are one array: a step's of a network that repeats it.
-    base = weights.values if weights.values.base is None else weights.values.base
-    key = id(base), weights.values.strides, kernel, weights.zero.tobytes()
+    key = weights.values.__array_interface__["data"], weights.values.strides, kernel, weights.zero.tobytes()
     if key not in names.weights:
         names.weights[key] = _centred(names, node, weights, kernel)
     centred = names.weights[key]

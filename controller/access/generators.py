@@ -122,7 +122,7 @@ def _too_far(words: int, port: Port, *, column: bool, row: bool, axis: int) -> s
     if words < 0:
         return f"it steps back along axis {axis}, by {-words} words"
     if port.kind == "tiles":
-        return None if words == 1 else f"words along axis {axis} are {words} apart: weights are one run"
+        return None if words == 1 else f"words along axis {axis} are {words} apart: those of a tile follow each other"
     # A window whose own stride is too long for its field is split into COMPUTEs, whatever it reads.
     most_columns = 1 if port.kind == "run" else max(1, _largest("KERNEL", "stride_w") // port.stride)
     most_rows = _largest("OPERAND", "stride") if port.kind == "run" else _largest("BOUNDS", "row_stride")

@@ -53,7 +53,8 @@ class Arranged:
     def key(self) -> Hashable:
         """What differs where programs do: rules often agree on all of it."""
         heights = tuple((one.operator, one.height) for one in self.tiled)
-        return heights, tuple(unit.operator for unit in self.order), frozenset(self.colours.items())
+        # Operators that are cut alike have the same commands, whichever chain they are in.
+        return heights, tuple(id(unit.commands[0]) for unit in self.order), frozenset(self.colours.items())
 
 
 class Programs:

@@ -121,7 +121,7 @@ def test_weights_are_one_run_in_the_order_of_the_sum() -> None:
     turned = why(Transpose((0, 2, 1)), shape=(1, 12, 8), port=Port("tiles"))
     assert turned == "a step along axis 1 is one of 1 lanes: pixels lie in lanes"
     assert why(Slice((0, 0, 0), (1, 6, 8), (1, 2, 1)), shape=(1, 12, 8), port=Port("tiles")) == (
-        "words along axis 1 are 2 apart: weights are one run"
+        "words along axis 1 are 2 apart: those of a tile follow each other"
     )
 
 
