@@ -126,7 +126,7 @@ def rtl() -> Table:
         [
             row["network"], f"`{row['config']}`", f"`{row['policy']}`", _cycles(row), f"{row['commands']:,}",
             f"{row['bursts']:,}", _equal(row), _unlike(row), row["seconds"],
-            row["processor_seconds"], f"{sum(row['cycles']) / row['processor_seconds']:,.0f}", row["peak_mib"],
+            row["processor_seconds"], f"{sum(row['cycles']) / row['processor_seconds']:,.0f}", row["peak_mib"] or "",
         ]
         for row in _nightly()
         if row["side"] == 224

@@ -174,12 +174,16 @@ def _record(runs: Iterable[Run | Trace]) -> str:
 
 
 def _taken(runs: Sequence[Trace], before: resource.struct_rusage) -> dict[str, Any]:
-    """Seconds of the simulation, by the clock and of the processor, and its memory."""
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Seconds of the simulation, by the clock and of the processor, and its memory.
+
+    A process counts what the one that it was forked from had, so the memory is none's unless it is more than ours.
+    """
+    after, ours = (resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
+    peak = max(run.peak_bytes for run in runs)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
         "seconds": round(sum(run.seconds for run in runs), 1), "processor_seconds": round(processor, 1),
-        "peak_mib": max(run.peak_bytes for run in runs) >> 20,
+        "peak_mib": peak >> 20 if peak > ours.ru_maxrss << 10 else None,
     }  # fmt: skip
 
 
