@@ -10,16 +10,18 @@ import pytest
 
 from tests.controller.models import QdqModel, compare
 from tests.controller.operators import OPERATORS
+from tests.controller.token_operators import TOKEN_OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 CASES = 8
+ALL = (*OPERATORS, *TOKEN_OPERATORS)
 
 
 @pytest.mark.parametrize("unsigned", [True, False], ids=["uint8", "int8"])
-@pytest.mark.parametrize("operator", OPERATORS, ids=[operator.__name__ for operator in OPERATORS])
+@pytest.mark.parametrize("operator", ALL, ids=[operator.__name__ for operator in ALL])
 def test_equals_onnxruntime(operator: Callable[[QdqModel], set[str]], unsigned: bool, tmp_path: Path) -> None:
     """No element differs, and onnxruntime's graph really holds the integer kernel."""
     for case in range(CASES):
