@@ -36,7 +36,10 @@ from controller.values import quantization_of
 from spec.isa import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from controller.layout import Lanes, View
+    from controller.stored import Stay
     from spec.config import Config
 
 
@@ -56,28 +59,38 @@ def arrange(graph: Graph, config: Config) -> Arrangement:
     a change of each byte is a table of what makes the bytes.
     What is stored is what operators write; selections and concatenations are read where their channels lie.
     """
-    return _Arranger(graph, config).run()
+    arranger = Arranger(graph, config, {})
+    constants = tuple(node for node in graph.nodes if isinstance(node, Constant))
+    tensors = [port.tensor for port in (*graph.inputs, *graph.outputs)] + [node.result for node in constants]
+    views = {**arranger.stored.views, **{one.name: arranger.stored.view(one) for one in tensors}}
+    return Arrangement(tuple(arranger.operators), views, constants)
 
 
-class _Arranger:
-    def __init__(self, graph: Graph, config: Config) -> None:
-        self.graph, self.config = graph, config
+class Arranger:
+    """The operators of a graph.
+
+    Parameters
+    ----------
+    graph, config, past
+        The network, the machine, and inputs that are stored already.
+
+    Members
+    -------
+    operators, stored
+        In order; and where all lies that they read and write.
+    """
+
+    def __init__(self, graph: Graph, config: Config, past: Mapping[str, Stay]) -> None:
+        self.config = config
         self.riders = Riders(graph, config)
         changed = {node.result.name for node in self.riders.changes.values()}
-        self.stored = Stored(graph, config, self.riders.leaders(), changed)
+        self.stored = Stored(graph, config, self.riders.leaders(), changed, past)
         self.operators: list[Operator] = []
-
-    def run(self) -> Arrangement:
         riding = self.riders.all
-        for node in self.graph.nodes:
+        for node in graph.nodes:
             if node.result.name not in riding:
                 self._emit(node)
                 self._change(node)
-        constants = tuple(node for node in self.graph.nodes if isinstance(node, Constant))
-        tensors = [port.tensor for port in (*self.graph.inputs, *self.graph.outputs)]
-        tensors += [node.result for node in constants]
-        views = {**self.stored.views, **{one.name: self._view(one) for one in tensors}}
-        return Arrangement(tuple(self.operators), views, constants)
 
     def _change(self, node: Node) -> None:
         """Have the operator of a node look its bytes up, if that is all that is done to them."""

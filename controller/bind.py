@@ -12,14 +12,15 @@ from spec.isa import Opcode, TensorClass
 from spec.program import Instruction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from controller.commands import Command
     from controller.layout import Buffer
     from controller.place import Placement
     from spec.config import Config
 
-_NEVER = 1 << 60
+#: The next use of what is needed no more.
+NEVER = 1 << 60
 _NOTHING = -1
 
 
@@ -45,32 +46,42 @@ class Binder:
 
     Windows of slots are disjoint, also where a buffer is dead: its pages may still be resident. They are handed out in
     turn, because a virtual page cannot be mapped anew while a command uses its older mapping.
+
+    Where commands come in portions, of which nobody knows the next, `later` tells what is thought of a buffer that this
+    one names no more: its next use, NEVER if there is none. Without it the one portion is all.
     """
 
     def __init__(
-        self, config: Config, commands: Sequence[Command], placement: Placement, whole: Collection[Buffer] = ()
-    ) -> None:
-        self.config, self.commands, self.placement, self.whole = config, commands, placement, whole
+        self, config: Config, commands: Sequence[Command], placement: Placement, whole: Collection[Buffer] = (),
+        later: Callable[[Buffer], int] = lambda _: NEVER,
+    ) -> None:  # fmt: skip
+        self.config, self.placement, self.whole, self.later = config, placement, whole, later
         self.slots: list[Bound | None] = [None] * config.slots
+        self.written: dict[Buffer, set[int]] = {}
+        self.stream = streamed_banks(config) * config.bank_frames
+        self._turned: dict[Buffer, int] = {}
+        self._forgotten: set[Buffer] = set()
+        self._turn = 0
+        self.take(commands)
+
+    def take(self, commands: Sequence[Command]) -> None:
+        """Go on with a portion of commands; what is bound stays bound."""
+        self.commands = commands
         self.uses: dict[Buffer, list[int]] = {}
         for index, command in enumerate(commands):
             for buffer in command.spans:
                 self.uses.setdefault(buffer, []).append(index)
-        self.written: dict[Buffer, set[int]] = {}
-        self.stream = streamed_banks(config) * config.bank_frames
         #: For each use of weights, the lowest page that it or a later one names: of those larger than the scratchpad a
         #: later one of the same operator, for what the next operator wants of them has gone by then.
         self.floors: dict[tuple[int, Buffer], int] = {}
         for buffer, uses in self.uses.items():
-            floor, operator = buffer.pages(config.page_words), commands[uses[-1]].operator
-            large = floor > config.frames
+            floor, operator = buffer.pages(self.config.page_words), commands[uses[-1]].operator
+            large = floor > self.config.frames
             for use in reversed(uses) if buffer.kind is TensorClass.WEIGHTS else ():
                 if large and commands[use].operator != operator:
-                    floor, operator = buffer.pages(config.page_words), commands[use].operator
-                floor = min(floor, commands[use].spans[buffer][0] // config.page_words)
+                    floor, operator = buffer.pages(self.config.page_words), commands[use].operator
+                floor = min(floor, commands[use].spans[buffer][0] // self.config.page_words)
                 self.floors[use, buffer] = floor
-        self._turned: dict[Buffer, int] = {}
-        self._turn = 0
         self._next: dict[Buffer, int] = dict.fromkeys(self.uses, 0)
 
     def find(self, buffer: Buffer) -> int | None:
@@ -91,11 +102,11 @@ class Binder:
 
     def next_use(self, buffer: Buffer, index: int) -> int:
         """The first command from `index` on that names a buffer."""
-        uses, at = self.uses[buffer], self._next[buffer]
+        uses, at = self.uses.get(buffer, []), self._next.get(buffer, 0)
         while at < len(uses) and uses[at] < index:
             at += 1
         self._next[buffer] = at
-        return uses[at] if at < len(uses) else _NEVER
+        return uses[at] if at < len(uses) else self.later(buffer)
 
     def bind(self, index: int) -> list[Instruction]:
         """The BINDs that command `index` needs before it."""
@@ -108,7 +119,7 @@ class Binder:
     def cover(self, index: int, buffer: Buffer, first: int, end: int) -> list[Instruction]:
         """The BIND without which pages of a buffer are not bound at command `index`, if there is one."""
         slot = self.find(buffer)
-        if slot is not None:
+        if slot is not None and buffer not in self._forgotten:
             bound = self.bound(slot)
             if bound.first <= first and end <= bound.first + bound.pages:
                 return []
@@ -118,6 +129,18 @@ class Binder:
             slices = [*self._streamed(index, buffer, first), *slices]
         slices += [(first, min(max(limit, end - first), whole - first)), (first, end - first)]
         return self._take(index, buffer, slices, slot)
+
+    def collect(self, buffer: Buffer) -> list[Instruction]:
+        """The BIND that has DRAM hold all that is bound of a buffer: its slot's window is bound anew, as an output."""
+        slot = self.find(buffer)
+        if slot is None:
+            return []
+        one = self._set(slot, self.bound(slot))
+        return [Instruction(one.opcode, {**one.fields, "tensor_class": int(TensorClass.OUTPUT)})]
+
+    def forget(self, buffer: Buffer) -> None:
+        """Have a buffer bound anew before it is named again: its pages have been given back."""
+        self._forgotten.add(buffer)
 
     def wrote(self, buffer: Buffer, intervals: Sequence[tuple[int, int]]) -> None:
         """Note that pages of a buffer have been written: from now on DRAM has bytes of them."""
@@ -180,7 +203,7 @@ class Binder:
         return [
             self._set(slot, Bound(bound.buffer, bottom, bound.first, 1))
             for slot, bound in enumerate(self.slots)
-            if bound and slot != without and bound.pages > 1 and self.next_use(bound.buffer, index) == _NEVER
+            if bound and slot != without and bound.pages > 1 and self.next_use(bound.buffer, index) == NEVER
             for bottom in [self._lowest(1, 0, without=slot)]
             if bottom is not None
         ]
@@ -206,7 +229,7 @@ class Binder:
     def _staleness(self, slot: int, index: int) -> tuple[int, int]:
         bound = self.slots[slot]
         if bound is None:
-            return _NEVER + 1, -slot
+            return NEVER + 1, -slot
         return self.next_use(bound.buffer, index), -slot
 
     def _window(self, pages: int, *, without: int) -> int | None:
@@ -231,6 +254,7 @@ class Binder:
 
     def _set(self, slot: int, bound: Bound) -> Instruction:
         self.slots[slot] = bound
+        self._forgotten.discard(bound.buffer)
         self._turn = bound.window + bound.pages
         buffer = bound.buffer
         filled = buffer.kind in {TensorClass.WEIGHTS, TensorClass.CONSTANTS, TensorClass.INPUT}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from controller.commands import Command, Range
     from controller.layout import Buffer
+    from controller.liveness import Liveness
     from controller.place import Placement
     from spec.config import Config
 
@@ -59,21 +60,32 @@ def emit(
     the front end has something to run ahead with while the page is waited for. Pages are released as soon as no
     later command names them.
     """
-    return list(_Emitter(commands, placement, config, wishes or Wishes()).instructions())
+    wishes = wishes or Wishes()
+    emitter = Emitter(Binder(config, commands, placement, wishes.whole), config, wishes)
+    found = list(emitter.emitted(commands, liveness(commands, config.page_words, wishes.kept)))
+    return [*found, Instruction(Opcode.END, {})]
 
 
-class _Emitter:
-    def __init__(
-        self, commands: Sequence[Command], placement: Placement, config: Config, wishes: Wishes
-    ) -> None:
-        self.commands, self.config, self.wishes = commands, config, wishes
-        self.binder = Binder(config, commands, placement, wishes.whole)
+class Emitter:
+    """Commands as instructions, portion after portion: registers keep what they hold, and slots what is bound.
+
+    Parameters
+    ----------
+    binder
+        What binds; it has the commands that come first.
+    config, wishes
+        The machine, and what a planner wants.
+    """
+
+    def __init__(self, binder: Binder, config: Config, wishes: Wishes) -> None:
+        self.binder, self.config, self.wishes = binder, config, wishes
         self.registers: dict[tuple[Opcode, int], Mapping[str, int]] = {}
-        self.complete = _completions(commands, config.page_words)
-        self.life = liveness(commands, config.page_words, wishes.kept)
         self.pending: list[Instruction] = []
 
-    def instructions(self) -> Iterator[Instruction]:
+    def emitted(self, commands: Sequence[Command], life: Liveness) -> Iterator[Instruction]:
+        """The instructions of a portion, which the binder has taken; `life` is what is known of its pages."""
+        self.commands, self.life = commands, life
+        self.complete = _completions(commands, self.config.page_words)
         for index, command in enumerate(self.commands):
             binds = self.binder.bind(index)
             if binds or (index and command.operator != self.commands[index - 1].operator):
@@ -86,7 +98,6 @@ class _Emitter:
             yield from self._flush()
             self._finish(index, command)
         yield from self._flush()
-        yield Instruction(Opcode.END, {})
 
     def _set(self, index: int, command: Command) -> Iterator[Instruction]:
         """Registers whose values differ from what they hold."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from spec.isa import Role, TensorClass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from controller.commands import Command
     from controller.layout import Buffer
@@ -48,17 +48,19 @@ def place(buffers: Sequence[Buffer], commands: Sequence[Command], config: Config
     for buffer in buffers:
         pages[buffer] = at
         at += buffer.pages(config.page_words)
-    return Placement(pages, _colours(buffers, commands, config), at)
+    return Placement(pages, coloured(buffers, commands, config, {}), at)
 
 
-def _colours(buffers: Sequence[Buffer], commands: Sequence[Command], config: Config) -> dict[Buffer, int]:
-    """A colour for each buffer, such that no other colour of it alone would cost less.
+def coloured(
+    buffers: Sequence[Buffer], commands: Sequence[Command], config: Config, fixed: Mapping[Buffer, int]
+) -> dict[Buffer, int]:
+    """A colour for each buffer, such that no other colour of it alone would cost less; what is `fixed` has one.
 
     Every change makes the cost of all pairs together smaller, so changes come to an end.
     """
     costs = _costs(commands)
-    widths = {buffer: _width(buffer, config) for buffer in buffers}
-    colours: dict[Buffer, int] = {}
+    widths = {buffer: _width(buffer, config) for buffer in (*buffers, *fixed)}
+    colours = dict(fixed)
 
     def banks(buffer: Buffer, colour: int) -> set[int]:
         return {(colour + bank) % config.banks for bank in range(widths[buffer])}
@@ -66,7 +68,7 @@ def _colours(buffers: Sequence[Buffer], commands: Sequence[Command], config: Con
     settled = False
     while not settled:
         settled = True
-        for turn, buffer in enumerate(buffers):
+        for turn, buffer in enumerate(buffers, len(fixed)):
             others = [(cost, banks(other, colours[other])) for other, cost in costs[buffer].items() if other in colours]
 
             def clash(colour: int, mine: Buffer = buffer, others: Sequence[tuple[int, set[int]]] = others) -> int:

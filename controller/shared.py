@@ -17,15 +17,23 @@ if TYPE_CHECKING:
 
 def shared(tiled: Sequence[Tiled]) -> list[Tiled]:
     """The operators, where those whose weights are the same words name the buffer of the first of them."""
-    buffers: dict[bytes, Buffer] = {}
-    found = []
-    for one in tiled:
+    sharing = Sharing()
+    return [sharing.taken(one) for one in tiled]
+
+
+class Sharing:
+    """The weights of the operators that have come."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[bytes, Buffer] = {}
+
+    def taken(self, one: Tiled) -> Tiled:
+        """An operator as it is, or with the buffer of an earlier one that has the same words."""
         first = one.weights
         # Copies, which have no multiplications of the network's, are small and far apart.
         if one.words is not None and first is not None and one.operator.macs:
-            first = buffers.setdefault(sha256(one.words.tobytes()).digest(), first)
-        found.append(one if first is one.weights or first is None else _moved(one, first))
-    return found
+            first = self._buffers.setdefault(sha256(one.words.tobytes()).digest(), first)
+        return one if first is one.weights or first is None else _moved(one, first)
 
 
 def _moved(one: Tiled, first: Buffer) -> Tiled:

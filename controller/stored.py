@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from controller.features import Feature, features, homes, part_name, uses
@@ -43,6 +45,15 @@ def on_windows(node: Convolution, config: Config) -> bool:
     return node.depthwise and _taps(node) <= config.window_taps
 
 
+@dataclass(frozen=True)
+class Stay:
+    """A stored map: its buffer, its lanes, and the byte in those that hold no channel, None where it is not known."""
+
+    buffer: Buffer
+    lanes: Lanes
+    resting: int | None
+
+
 class Stored:
     """The maps that operators write, in buffers of their own or next to each other as a concatenation has them.
 
@@ -58,6 +69,8 @@ class Stored:
         For each addition by its result's name the operand whose lanes it takes.
     changed
         Results of changes that what makes their bytes does with a table.
+    past
+        Inputs, by name, that lie where an earlier graph stored them.
 
     Members
     -------
@@ -66,8 +79,9 @@ class Stored:
     """
 
     def __init__(
-        self, graph: Graph, config: Config, leaders: Mapping[str, Tensor], changed: Collection[str]
-    ) -> None:
+        self, graph: Graph, config: Config, leaders: Mapping[str, Tensor], changed: Collection[str],
+        past: Mapping[str, Stay] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.graph, self.config, self.leaders, self.changed = graph, config, leaders, changed
         self.features = features(graph)
         self.inside = homes(graph, self.features)
@@ -83,10 +97,13 @@ class Stored:
         self.positions: dict[str, list[tuple[int, int]]] = {}
         self.order: dict[str, int] = {}
         self.views: dict[str, View] = {}
-        self.buffers: dict[str, Buffer] = {}
+        self.buffers: dict[str, Buffer] = {name: stay.buffer for name, stay in past.items()}
         for port in graph.inputs:
-            self._keep(port.tensor.name, full_blocks(port.tensor.shape[1], config.rows))
-            self.resting[port.tensor.name] = port.tensor.zero
+            name = port.tensor.name
+            self._keep(name, past[name].lanes if name in past else full_blocks(port.tensor.shape[1], config.rows))
+            resting = past[name].resting if name in past else port.tensor.zero
+            if resting is not None:
+                self.resting[name] = resting
         for node in graph.nodes:
             self._lay(node)
 
@@ -103,6 +120,10 @@ class Stored:
                 blocks.append(Block(buffer, sum(sizes[: parts.index(root)]) + block, sum(sizes)))
             self.views[tensor.name] = View(batch, height, width, tuple(blocks), self._lanes(tensor))
         return self.views[tensor.name]
+
+    def stay(self, name: str) -> Stay:
+        """How a stored map lies, one that has a buffer of its own."""
+        return Stay(self.buffers[name], self.lanes[name], self.resting.get(name))
 
     def apart(self, tensor: Tensor) -> bool:
         """Whether each block holds channels from lane 0 on without a gap."""
