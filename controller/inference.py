@@ -52,6 +52,9 @@ class Inference:
         For a classifier, by engine: the class of each image of the batch; None for other networks.
     wrong
         How the outputs differ from what they must be.
+    checked
+        What had to be onnxruntime's: "outputs", every element of them, or "nodes", each from onnxruntime's own
+        operands; None where onnxruntime is not exact on this processor.
     """
 
     golden: Trace | None
@@ -59,6 +62,7 @@ class Inference:
     reference: Agreement
     classes: Mapping[str, list[int]] | None
     wrong: tuple[Difference, ...]
+    checked: str | None = None
 
     @property
     def ran(self) -> Trace:
@@ -126,6 +130,7 @@ def _checked(
     agreed = agreement(theirs, ran.outputs)
     expected = expected_outputs(graph, inputs)
     wrong = [first_output_difference(expected, ran.outputs, "outputs of the graph's integers and the machine")]
+    checked = None if saturates() else "outputs" if graph.equal or not agreed.differing else "nodes"
     if agreed.differing and not saturates():
         wrong.append(
             first_output_difference(theirs, ran.outputs, "outputs of onnxruntime and the machine")
@@ -134,7 +139,7 @@ def _checked(
     engines = {"onnxruntime": theirs}
     engines |= {name: trace.outputs for name, trace in (("golden", golden), ("rtl", rtl)) if trace}
     classes = {name: _classes(graph, outputs) for name, outputs in engines.items()} if _classifies(graph) else None
-    return Inference(golden, rtl, agreed, classes, tuple(one for one in wrong if one))
+    return Inference(golden, rtl, agreed, classes, tuple(one for one in wrong if one), checked)
 
 
 def _classifies(graph: Graph) -> bool:

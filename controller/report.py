@@ -90,7 +90,7 @@ class Result:
             "utilization": self._utilization(first),
             "dram": moved,
             "match": self._match(self.inferences),
-            "reference": {"engine": "onnxruntime", **asdict(reference)},
+            "reference": {"engine": "onnxruntime", "checked": _checked(self.inferences), **asdict(reference)},
             "inferences": [self._inference(index) for index in range(len(self.inferences))],
             "bounds": {
                 "compute_cycles": compute_cycles(compiled),
@@ -136,7 +136,7 @@ class Result:
             "bursts": _of_both(one, _bursts),
             "utilization": self._utilization(one),
             "match": self._match([one]),
-            "reference": {"engine": "onnxruntime", **asdict(one.reference)},
+            "reference": {"engine": "onnxruntime", "checked": one.checked, **asdict(one.reference)},
         }
 
     def _utilization(self, one: Inference) -> float:
@@ -151,6 +151,12 @@ class Result:
 
 def _least(infinite: Run | None, cycles: int) -> int | None:
     """The bound: a run with an infinite scratchpad, or this machine's own run where that is faster."""
+def _checked(inferences: Sequence[Inference]) -> str | None:
+    """What had to be onnxruntime's in all of them: the weaker, where they differ."""
+    found = {one.checked for one in inferences}
+    return None if None in found else "nodes" if "nodes" in found else "outputs"
+
+
     return None if infinite is None or infinite.cycles is None else min(infinite.cycles, cycles)
 
 
