@@ -31,9 +31,9 @@ def memory_cycles(compiled: Compiled) -> int:
     """
     config = compiled.config
     beats = {"read": 0, "write": 0}
-    for buffer in compiled.placement.pages:
-        if buffer.kind is not TensorClass.ACTIVATION:
-            direction = "write" if buffer.kind is TensorClass.OUTPUT else "read"
+    for buffer, kind in compiled.kinds.items():
+        if kind is not TensorClass.ACTIVATION:
+            direction = "write" if kind is TensorClass.OUTPUT else "read"
             beats[direction] += -(-buffer.words * config.rows // config.bus_bytes)
     return _cycles(config.memory, beats["read"], beats["write"])
 

@@ -134,6 +134,9 @@ class _Checker:
             self._demand(apart, f"the windows of {buffer.name} and {other.buffer.name} overlap")
         written = self.filled[buffer][first * self.config.page_words : (first + len(window)) * self.config.page_words]
         self._demand(bool(fields["home"]) or not written.any(), f"{buffer.name} is bound as if DRAM held nothing of it")
+        if buffer.kind not in {TensorClass.ACTIVATION, TensorClass.OUTPUT}:
+            # Nothing was lost: DRAM holds it as it was.
+            self.dead.get(buffer, set()).difference_update(range(first, first + fields["pages"]))
         self.slots[slot] = _Slot(buffer, window, first)
 
     def _bury(self, buffer: Buffer, pages: range) -> None:

@@ -14,9 +14,10 @@ from controller.configs_command import configs_command
 from controller.configuration import configured
 from controller.delivery import delivery
 from controller.display import display
+from controller.execution import Execution
 from controller.files import write_whole
 from controller.listing import listing
-from controller.options import Batch, Configuration, Model, Quiet, Settings, compiled_model
+from controller.options import Arrival, Batch, Configuration, Model, Quiet, Settings, compiled_model
 from controller.plan.pack_command import pack_command
 from controller.plan.papers import papers_command
 from controller.plan.plan_command import plan_command
@@ -50,11 +51,12 @@ def compile_command(
     config: Configuration = "default",
     settings: Settings = None,
     batch: Batch = None,
+    execution: Arrival = Execution.graph,
     quiet: Quiet = False,
 ) -> None:
     """Write the program, its constants, and a readable listing."""
     with display(quiet=quiet) as shown:
-        compiled = compiled_model(model, configured(config, settings or []), batch, shown.say)
+        compiled = compiled_model(model, configured(config, settings or []), batch, shown.say, execution)
     files = {
         "program.bin": compiled.program,
         "constants.bin": compiled.image.tobytes(),

@@ -86,6 +86,7 @@ class Comparison:
             "model": self.model,
             "config": config.name,
             "config_hash": f"{config.hash:016x}",
+            "execution": compiled.execution.value,
             "scratchpad_bytes": config.banks * config.bank_bytes,
             "bus_bytes": config.bus_bytes,
             "macs": compiled.macs,

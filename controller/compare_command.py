@@ -13,11 +13,12 @@ from rich.console import Console
 from controller.compare import Comparison, compare
 from controller.comparison_picture import comparison_picture
 from controller.comparison_table import comparison_table
-from controller.compiler import compile_graph
 from controller.configuration import configured
 from controller.display import display
+from controller.eager.compile import compile_for
+from controller.execution import Execution
 from controller.files import write_whole
-from controller.options import Engine
+from controller.options import Arrival, Engine
 from controller.plan.file import read_plan
 from controller.read import read
 from controller.refusal import ModelError
@@ -48,9 +49,12 @@ def compare_command(
     json_file: Json = None,
     plot: Plot = None,
     engine: Annotated[Engine, typer.Option(help=_ENGINE)] = Engine.golden,
+    execution: Arrival = Execution.graph,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Cycles, DRAM bytes and energy of each policy and of plans, beside the bounds."""
+    if plans is not None and execution is not Execution.graph:
+        raise ModelError(f"--plans must not be given with --execution {execution.value}: they are made of the graph")
     chosen = _policies(policies)
     machines = [configured(name, settings or []) for name in configs.split(",")]
     files = _files(plans, pairs=len(models) * len(machines))
@@ -62,7 +66,7 @@ def compare_command(
             for machine in machines:
                 shown.say(f"{graph.name} on {machine.name}: compiling")
                 try:
-                    compiled = compile_graph(graph, machine)
+                    compiled = compile_for(execution, graph, machine)
                 except ModelError as error:
                     raise ModelError(f"{model}: {error}") from None
                 programs = {file: read_plan(Path(file), compiled) for file in files}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
+from controller.execution import Execution
+
 if TYPE_CHECKING:
     from controller.compare import Comparison
     from controller.figures import Figures
@@ -26,7 +28,9 @@ def comparison_table(found: Comparison) -> Table:
     """Cycles, how much of the gap is closed, DRAM bytes by class, energy, and the part of the machine that binds."""
     config = found.compiled.config
     scratchpad = config.banks * config.bank_bytes // 1024
-    title = f"{found.model} on {config.name}: {scratchpad} KiB, {config.bus_bytes}-byte bus"
+    execution = found.compiled.execution
+    come = "" if execution is Execution.graph else f", {execution.value}"
+    title = f"{found.model} on {config.name}: {scratchpad} KiB, {config.bus_bytes}-byte bus{come}"
     made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("policy")
     for column in ("cycles", "speed-up", "gap closed", *(f"KiB\n{name}" for name in _BYTES), "uJ"):

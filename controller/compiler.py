@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from controller.arrange import arrange
 from controller.constants import Constants
 from controller.emit import emit
+from controller.execution import Execution
 from controller.layout import Buffer, Bytes, View, pack_map, unpack_map
 from controller.packing import Packing, pack_inputs
 from controller.place import Placement, place
@@ -21,13 +22,13 @@ from spec.isa import TensorClass
 from spec.program import Instruction, assemble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from controller.choice import Tiled
     from controller.commands import Command
-    from controller.graph import Graph
+    from controller.graph import Constant, Graph
     from spec.config import Config
 
 _ALIGNMENT = 4096
@@ -55,6 +56,10 @@ class Compiled:
         Where every input and output lies, by tensor name.
     packings
         How inputs are packed that are not stored as they are, by tensor name.
+    execution
+        How the operators came.
+    again
+        The program for a machine that differs in its scratchpad or bus, where it is not made of the commands alone.
     """
 
     graph: Graph
@@ -66,6 +71,17 @@ class Compiled:
     placement: Placement
     views: Mapping[str, View]
     packings: Mapping[str, Packing]
+    execution: Execution = Execution.graph
+    again: Callable[[Config], list[Instruction]] | None = None
+
+    @cached_property
+    def kinds(self) -> dict[Buffer, TensorClass]:
+        """What each buffer is; a map that turns out to be an output is one, whatever the program knew of it."""
+        leaving = {buffer for port in self.graph.outputs for buffer in self.views[port.tensor.name].buffers}
+        return {
+            one: TensorClass.OUTPUT if one in leaving and one.kind is TensorClass.ACTIVATION else one.kind
+            for one in self.placement.pages
+        }
 
     @property
     def macs(self) -> int:
@@ -76,6 +92,15 @@ class Compiled:
     def program_address(self) -> int:
         """The byte address of the program: behind the tensors, where no burst of it crosses 4 KiB."""
         return -(-len(self.image) // _ALIGNMENT) * _ALIGNMENT
+
+    def fill(self, constants: Iterable[Constant]) -> None:
+        """Put maps that the network itself has, and all weights, into the image."""
+        for node in constants:
+            view = self.views[node.result.name]
+            self.words(self.image, view.buffer)[:] = pack_map(view, self.config.rows, node.values, node.result.zero)
+        for one in self.tiled:
+            if one.weights is not None and one.words is not None:
+                self.words(self.image, one.weights)[:] = one.words
 
     def load(self, stored: Mapping[str, Bytes]) -> NDArray[np.uint8]:
         """The image with inputs in place; `stored` are integers by ONNX input name, as `quantize_inputs` makes them."""
@@ -150,15 +175,11 @@ def compile_graph(
         graph, config, tuple(tiled), tuple(instructions), assemble(config, instructions),
         np.zeros(placement.total * config.page_bytes, np.uint8), placement, arrangement.views, packings,
     )  # fmt: skip
-    for node in arrangement.constants:
-        view = arrangement.views[node.result.name]
-        compiled.words(compiled.image, view.buffer)[:] = pack_map(view, config.rows, node.values, node.result.zero)
+    compiled.fill(arrangement.constants)
     for one, size, end in zip(tiled, sizes, np.cumsum(sizes), strict=True):
         table = Constants(one.operator, config.rows).contents()
         start = int(end) - size
         compiled.words(compiled.image, constants)[start : start + len(table)] = table
-        if one.weights is not None and one.words is not None:
-            compiled.words(compiled.image, one.weights)[:] = one.words
     return compiled
 
 

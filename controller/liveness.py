@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spec.isa import Role
 
 Interval = tuple[int, int]
+#: Classes that the machine only reads, and that nothing but operators has.
+PARAMETERS = frozenset({TensorClass.WEIGHTS, TensorClass.CONSTANTS})
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,18 @@ def liveness(commands: Sequence[Command], page_words: int, kept: Collection[Buff
                     uses[page] = index
         dead.append({buffer: _intervals(pages) for buffer, pages in last.items()})
     return Liveness(returns[::-1], dead[::-1], ends[::-1])
+
+
+def unforeseen(commands: Sequence[Command], page_words: int) -> Liveness:
+    """What is known of an operator's commands by somebody who knows none after them.
+
+    Of no page when it comes back. Parameters are streamed: a page of them is given back when these commands are done
+    with it, whoever may name it again; maps stay.
+    """
+    maps = {buffer for command in commands for buffer in command.spans if buffer.kind not in PARAMETERS}
+    none: frozenset[Buffer] = frozenset()
+    returns = [dict.fromkeys(command.operands, 0) for command in commands]
+    return Liveness(returns, liveness(commands, page_words, maps).dead, [none] * len(commands))
 
 
 def _dies(buffer: Buffer, kept: Collection[Buffer]) -> bool:

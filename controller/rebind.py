@@ -21,6 +21,8 @@ def rebound(compiled: Compiled, config: Config) -> bytes:
     ModelError
         If a command's operands find no windows there.
     """
+    if compiled.again is not None:
+        return assemble(config, compiled.again(config))
     commands = [command for one in compiled.tiled for command in one.commands]
     placement = place(list(compiled.placement.pages), commands, config)
     assert placement.pages == compiled.placement.pages, "pages must be as large on both machines"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from controller.bounds import compute_cycles, infinite_scratchpad, memory_cycles, no_management_cycles
 from controller.chrome import chrome_trace
+from controller.execution import Execution
 from controller.occupancy_picture import occupancy_picture
 from controller.run import Agreement
 from controller.traffic import traffic
@@ -83,6 +84,7 @@ class Result:
             "config": config.name,
             "config_hash": f"{config.hash:016x}",
             "policy": self.policy,
+            "execution": compiled.execution.value,
             "engine": self.engine,
             "seed": self.seed,
             "macs": compiled.macs,
@@ -149,14 +151,14 @@ class Result:
         return {name: all(one[name] is None for one in found) if found[0] else None for name in _CHECKS}
 
 
-def _least(infinite: Run | None, cycles: int) -> int | None:
-    """The bound: a run with an infinite scratchpad, or this machine's own run where that is faster."""
 def _checked(inferences: Sequence[Inference]) -> str | None:
     """What had to be onnxruntime's in all of them: the weaker, where they differ."""
     found = {one.checked for one in inferences}
     return None if None in found else "nodes" if "nodes" in found else "outputs"
 
 
+def _least(infinite: Run | None, cycles: int) -> int | None:
+    """The bound: a run with an infinite scratchpad, or this machine's own run where that is faster."""
     return None if infinite is None or infinite.cycles is None else min(infinite.cycles, cycles)
 
 
@@ -186,7 +188,8 @@ def _microjoules(parts: dict[str, float]) -> str:
 
 def summary(data: dict[str, Any]) -> Iterator[str]:
     """Lines for people, from the keys of `run --json`."""
-    yield f"{data['model']} on {data['config']}, policy {data['policy']}: {data['macs']:,} multiplications"
+    come = "" if data["execution"] == Execution.graph.value else f", {data['execution']}"
+    yield f"{data['model']} on {data['config']}, policy {data['policy']}{come}: {data['macs']:,} multiplications"
     for engine, cycles in data["cycles"].items():
         if cycles is not None:
             yield f"  {engine:<11} {cycles:,} cycles"

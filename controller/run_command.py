@@ -12,10 +12,22 @@ from rich.console import Console
 
 from controller.configuration import configured
 from controller.display import display
+from controller.execution import Execution
 from controller.files import write_whole
 from controller.inference import infer
 from controller.inputs import load_inputs, random_inputs, split_inputs
-from controller.options import Batch, Configuration, Engine, Json, Model, Quiet, Settings, compiled_model, write_json
+from controller.options import (
+    Arrival,
+    Batch,
+    Configuration,
+    Engine,
+    Json,
+    Model,
+    Quiet,
+    Settings,
+    compiled_model,
+    write_json,
+)
 from controller.peak import peak_bytes
 from controller.plan.file import read_plan
 from controller.reference import Reference
@@ -58,6 +70,7 @@ def run_command(
     inferences: Annotated[int | None, typer.Option(min=1, help=_INFERENCES)] = None,
     json_file: Json = None,
     plan: Annotated[Path | None, typer.Option(metavar="PLAN", help=_PLAN)] = None,
+    execution: Arrival = Execution.graph,
     trace: Trace = None,
     energy: Energy = None,
     quiet: Quiet = False,
@@ -67,7 +80,7 @@ def run_command(
         raise ModelError("--inputs and --seed must not both be given")
     if trace is not None and trace.suffix == ".svg":
         raise ModelError(f"{trace}: --trace must not name an .svg file, which is the picture beside it")
-    chosen = _policy(policy, plan)
+    chosen = _policy(policy, plan, execution)
     seed = 1 if seed is None and inputs is None else seed
     arrays = None if inputs is None else load_inputs(inputs)
     machine = configured(config, settings or [])
@@ -75,7 +88,7 @@ def run_command(
     on_rtl = None if engine is Engine.golden else runner()
     with display(quiet=quiet) as shown:
         started = perf_counter()
-        compiled, unplanned = compiled_model(model, machine, batch, shown.say), None
+        compiled, unplanned = compiled_model(model, machine, batch, shown.say, execution), None
         if plan is not None:
             unplanned = compiled
             compiled, chosen = read_plan(plan, unplanned)
@@ -106,7 +119,9 @@ def run_command(
         raise CheckError(str(result.differences[0]))
 
 
-def _policy(given: str | None, plan: Path | None) -> Policy:
+def _policy(given: str | None, plan: Path | None, execution: Execution) -> Policy:
+    if plan is not None and execution is not Execution.graph:
+        raise ModelError(f"--plan must not be given with --execution {execution.value}: it is made of the graph")
     if given is not None and plan is not None:
         raise ModelError("--policy must not be given with --plan, which names one")
     name = given or "none"

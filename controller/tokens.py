@@ -8,6 +8,7 @@ from controller.graph import Normalization, Softmax
 from controller.lanewise import factor
 from controller.layout import full_blocks
 from controller.operators import Operator
+from controller.products import within
 from controller.statistics import table_of
 from spec.isa import Mode, Statistic
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def product(node: Product, stored: Stored, result: View) -> Iterator[Operator]:
-    """A product, after copies of operands whose channels lie otherwise than it needs them.
+    """A product, after copies of operands whose channels, or tiles, lie otherwise than it needs them.
 
     Unturned, channel c of the first map meets pixel c of the second. Turned, channels of both meet lane by lane: lanes
     that hold none of them must not count, for which it is enough that those of one map hold its zero point.
@@ -31,8 +32,10 @@ def product(node: Product, stored: Stored, result: View) -> Iterator[Operator]:
         copy = factor(node.name, node.first, first, full_blocks(first.channels, rows), rows)
         yield copy
         first = copy.result
-    if node.turned and not stored.counted(node.second, alone=False):
-        copy = factor(node.name, node.second, second, full_blocks(second.channels, rows), rows)
+    counted = not node.turned or stored.counted(node.second, alone=False)
+    if not counted or not within(second, rows):
+        lanes = full_blocks(second.channels, rows) if node.turned else second.lanes
+        copy = factor(node.name, node.second, second, lanes, rows)
         yield copy
         second = copy.result
     yield Operator(

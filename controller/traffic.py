@@ -33,7 +33,7 @@ def traffic(compiled: Compiled, transactions: Sequence[Transaction]) -> dict[str
     kinds: dict[int, TensorClass] = {}
     for start, buffer in starts:
         for page in range(start // config.page_bytes, start // config.page_bytes + buffer.pages(config.page_words)):
-            kinds[page] = buffer.kind
+            kinds[page] = compiled.kinds[buffer]
     for one in transactions:
         size = one.beats * config.bus_bytes
         if one.kind == "P":

@@ -22,7 +22,9 @@ ALLOWED = {
     "tb": {"spec", "hw", "sim", "amaranth", "cocotb", "cocotb_tools", "cocotbext", "find_libpython", "numpy", "pytest"},
 }  # fmt: skip
 # Benches of compiled networks need the compiler, and models that its tests make; nothing else in tb does.
-SYSTEM_BENCHES = {"tb/networks.py", "tb/test_digits.py", "tb/test_icarus.py", "tb/test_operators.py"}
+SYSTEM_BENCHES = {
+    "tb/networks.py", "tb/test_digits.py", "tb/test_eager.py", "tb/test_icarus.py", "tb/test_operators.py",
+}  # fmt: skip
 
 # Units without a mirror, each with its reason. A file of hw that elaborates nothing is a definition, not a unit.
 _ENGINE = "an engine moves data in time: sim.datapath has the data, sim.engines the times"

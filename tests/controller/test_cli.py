@@ -204,6 +204,11 @@ REFUSALS: dict[str, tuple[Callable[[Path, Path], list[object]], str]] = {
         "inferences must be at most the 1 of the file, not 2",
     ),
     "name": (lambda m, d: [m, "--inputs", _arrays(d, y=np.zeros((1, 3, 6, 5)))], "there is no input 'y'"),
+    "execution": (lambda m, _d: [m, "--execution", "lazy"], "lazy"),
+    "eager plan": (
+        lambda m, d: [m, "--execution", "eager", "--plan", d / "plan.json"],
+        "--plan must not be given with --execution eager: it is made of the graph",
+    ),
     "no model": (lambda _m, _d: [], "MODEL.onnx"),
     "place": (lambda m, d: [m, "--json", _written(d / "file", b"") / "x.json"], "cannot be written"),
 }  # fmt: skip
@@ -227,6 +232,25 @@ def test_what_is_wrong_is_one_line_and_exit_two(case: str, pinfold: Any, model: 
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert sentence in err
+
+
+@pytest.mark.parametrize("execution", ["graph", "eager", "eager-untold"])
+def test_operators_come_as_is_asked_for(execution: str, pinfold: Any, model: Path, tmp_path: Path) -> None:  # noqa: ANN401
+    """The JSON of a run and of a comparison say how, and what is printed does where it is not the graph."""
+    more = ["--execution", execution]
+    status, out, err = pinfold("run", model, "--config", "tiny", "--policy", "eager", "--inferences", 2, *more)
+    assert (status, err) == (0, "")
+    assert (f", {execution}:" in out) == (execution != "graph")
+    assert pinfold("run", model, "--config", "tiny", "--json", tmp_path / "run.json", "--quiet", *more)[0] == 0
+    data = json.loads((tmp_path / "run.json").read_text())
+    assert (data["execution"], data["reference"]["differing"]) == (execution, 0)
+    status, out, _ = pinfold("compare", model, "--configs", "tiny", "--json", "-", *more)
+    [found] = json.loads(out)
+    assert (status, found["execution"]) == (0, execution)
+    assert found["bounds"]["infinite_scratchpad_cycles"] <= min(one["cycles"] for one in found["policies"])
+    none = next(one for one in found["policies"] if one["policy"] == "none")
+    assert none["cycles"] == data["cycles"]["golden"]
+    assert pinfold("compile", model, "-o", tmp_path, "--config", "tiny", "--quiet", *more)[0] == 0
 
 
 CHANGES: dict[str, Callable[[RtlRun], RtlRun]] = {

@@ -1,0 +1,1 @@
+"""Eager execution: operators that arrive one at a time, without a graph."""
