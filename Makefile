@@ -5,7 +5,7 @@ export SEED UNIT CONFIG N
 PYTEST = .venv/bin/python -m pytest -n 2 --dist worksteal --hypothesis-seed=$(SEED) $(if $(UNIT),-k $(UNIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test sim lint soak fuzz coverage icarus mutants prove synth byte results papers policies joint plans bench nightly docs clean
+.PHONY: help setup test sim lint soak fuzz coverage icarus mutants prove synth byte results papers policies tokens execution joint plans bench nightly docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
@@ -58,6 +58,12 @@ papers: setup ## the papers' tables beside ours, for docs/papers.md
 
 policies: setup ## every policy on five networks, sizes of scratchpad and buses, golden model; goes on where it was interrupted
 	.venv/bin/python -m docs.grid && .venv/bin/python -m docs.tables
+
+tokens: setup ## every policy on networks of tokens, sizes of scratchpad, golden model; goes on likewise
+	.venv/bin/python -m docs.tokens && .venv/bin/python -m docs.tables
+
+execution: setup ## networks as a graph and operator by operator on edge, under every policy, golden model; goes on likewise
+	.venv/bin/python -m docs.execution && .venv/bin/python -m docs.tables
 
 joint: setup ## our own plans on edge beside every policy, golden model; goes on where it was interrupted
 	.venv/bin/python -m docs.joint && .venv/bin/python -m docs.tables

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docs.depthwise_tables import TABLES as DEPTHWISE
+from docs.execution_tables import TABLES as EXECUTION
 from docs.joint_tables import TABLES as JOINT
 from docs.kept_tables import TABLES as KEPT
 from docs.markdown import table
@@ -20,6 +21,7 @@ from docs.measured import TABLES as MEASURED
 from docs.plans_tables import TABLES as PLANS
 from docs.reached_tables import TABLES as REACHED
 from docs.spec_tables import TABLES as SPEC
+from docs.tokens_tables import TABLES as TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +85,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **KEPT,
     **{
         name: partial(_filled, made)
-        for tables in (DEPTHWISE, JOINT, MEASURED, PLANS, REACHED)
+        for tables in (DEPTHWISE, EXECUTION, JOINT, MEASURED, PLANS, REACHED, TOKENS)
         for name, made in tables.items()
     },
 }
