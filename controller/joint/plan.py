@@ -81,16 +81,21 @@ def plan(compiled: Compiled, deadline: Deadline, say: Callable[[str], None]) -> 
     for some in (found, single):
         say(f"{len(some)} chains")
         tried[some] = cycles_under(rearranged(compiled, some), Policy.DIRECTED)
-    chains = min(tried, key=tried.__getitem__)
+    return costed(compiled, min(tried, key=tried.__getitem__), say)
+
+
+def costed(compiled: Compiled, chains: Chains, say: Callable[[str], None]) -> Planned:
+    """Chains and every policy, run exactly."""
     cycles = {}
     for policy in Policy:
         say(f"policy {policy.name.lower()}")
         cycles[policy.name.lower()] = cycles_under(compiled, policy)
-    cycles[JOINT] = tried[chains]
-    return Planned(cycles, chains, *max(_bounds(compiled)))
+    cycles[JOINT] = cycles_under(rearranged(compiled, chains), Policy.DIRECTED)
+    return Planned(cycles, chains, *max(bounds(compiled)))
 
 
-def _bounds(compiled: Compiled) -> Iterator[tuple[int, str]]:
+def bounds(compiled: Compiled) -> Iterator[tuple[int, str]]:
+    """Cycles that no program of a network's multiplications and tensors takes less than, and what takes them."""
     yield compute_cycles(compiled), "compute"
     yield memory_cycles(compiled), "memory"
     for one in moments(compiled.tiled, compiled.config):
@@ -119,6 +124,22 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
     """
     try:
         found = json.loads(path.read_text())
+        policy = Policy[found["policy"].upper()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: not a plan of method {JOINT}: {type(error).__name__} {error}") from None
+    chains = chains_of(str(path), found, compiled)
+    return (rearranged(compiled, chains) if chains else compiled), policy
+
+
+def chains_of(where: str, found: Mapping[str, Any], compiled: Compiled) -> Chains:
+    """The chains of a plan that was `described`; none if it runs the compiler's program.
+
+    Raises
+    ------
+    ModelError
+        If it is no plan, or one for another network or machine.
+    """
+    try:
         chains = tuple(
             Chain(
                 one["first"], one["end"], _rule(one["rule"]), tuple(one["heights"]), int(one["pages"]),
@@ -127,15 +148,14 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
             for one in found["chains"]
         )  # fmt: skip
         given = found["network"], found["config_hash"], found["operators"]
-        policy = Policy[found["policy"].upper()]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: not a plan of method {JOINT}: {type(error).__name__} {error}") from None
-    check_made_for(path, given, compiled)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{where}: not a plan of method {JOINT}: {type(error).__name__} {error}") from None
+    check_made_for(where, given, compiled)
     if chains and [place for one in chains for place in range(one.first, one.end)] != list(range(len(compiled.tiled))):
-        raise ModelError(f"{path}: the plan's chains must name each operator once, in order")
+        raise ModelError(f"{where}: the plan's chains must name each operator once, in order")
     for chain in chains:
-        _check_heights(path, compiled, chain)
-    return (rearranged(compiled, chains) if chains else compiled), policy
+        _check_heights(where, compiled, chain)
+    return chains
 
 
 def _rule(found: dict[str, Any] | None) -> Rule | None:
@@ -145,7 +165,7 @@ def _rule(found: dict[str, Any] | None) -> Rule | None:
     return Rule(**found | {"banks": (int(weights), int(maps))})
 
 
-def check_made_for(path: Path, given: tuple[Any, ...], compiled: Compiled) -> None:
+def check_made_for(where: str, given: tuple[Any, ...], compiled: Compiled) -> None:
     """Refuse a plan whose network, hash of the configuration, and number of operators are not a program's.
 
     Raises
@@ -157,17 +177,18 @@ def check_made_for(path: Path, given: tuple[Any, ...], compiled: Compiled) -> No
     if given != wanted:
         names = ("network", "machine", "number of operators")
         name, own, other = next(one for one in zip(names, wanted, given, strict=True) if one[1] != one[2])
-        raise ModelError(f"{path}: the plan's {name} must be {own}, not {other}")
+        raise ModelError(f"{where}: the plan's {name} must be {own}, not {other}")
 
 
-def _check_heights(path: Path, compiled: Compiled, chain: Chain) -> None:
+def _check_heights(where: str, compiled: Compiled, chain: Chain) -> None:
     some = compiled.tiled[chain.first : chain.end]
     if len(chain.heights) not in (0, len(some)):
-        raise ModelError(f"{path}: the plan's chain from {some[0].operator.name} must have {len(some)} heights or none")
+        name = some[0].operator.name
+        raise ModelError(f"{where}: the plan's chain from {name} must have {len(some)} heights or none")
     for one, height in zip(some, chain.heights, strict=False):
         allowed = height == one.height or height in one.heights
         if not allowed or not fits(one.at_height(height), compiled.config):
-            raise ModelError(f"{path}: {one.operator.name} cannot have tiles of {height} rows")
+            raise ModelError(f"{where}: {one.operator.name} cannot have tiles of {height} rows")
 
 
 def cycles_under(compiled: Compiled, policy: Policy) -> int:

@@ -52,7 +52,7 @@ def read_plan(path: Path, compiled: Compiled) -> tuple[Compiled, Policy]:
         lowering = Lowering(strict=bool(found["lowering"]["strict"]), banks=bool(found["lowering"]["banks"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: not a plan for a machine of ours: {type(error).__name__} {error}") from None
-    check_made_for(path, given, compiled)
+    check_made_for(str(path), given, compiled)
     try:
         replay(from_program(compiled), plan, machine_of(compiled.config))
     except PlanError as error:
