@@ -15,7 +15,7 @@ from controller.plan.cosma_choose import choose
 from controller.plan.cosma_divide import improved
 from controller.plan.cosma_place import conflicts, placed
 from controller.plan.cosma_plan import Residency, counted, resident_throughout, traffic
-from controller.plan.cosma_search import search
+from controller.plan.cosma_search import Found, search
 from controller.plan.cosma_segments import joined, segments
 from controller.plan.cosma_windows import fixed, free
 from controller.plan.deadline import Deadline
@@ -24,15 +24,15 @@ from controller.plan.peak import minimum_peak
 from controller.refusal import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from controller.plan.cosma_plan import Conflict
     from controller.plan.cosma_problem import Problem
 
-#: Choices of time beyond which a free schedule is not asked for as a whole but window by window.
+#: Choices of time beyond which CP-SAT is not asked for a free schedule as a whole but window by window.
 _WIDTH = 400
 #: States of a part that are looked at before CP-SAT is asked.
-_STATES = 20_000
+_STATES = 100_000
 #: What is tried for addresses before it is asked why there are none.
 _PACK_SECONDS = 10.0
 
@@ -94,6 +94,9 @@ class Cosma:
         self.deadline = deadline or Deadline(60)
         self.began = self.deadline.clock()
         self.bound = 0
+        self.parts = segments(problem)
+        #: What is known of parts, equal ones once.
+        self.known: dict[Hashable, Found] = {}
         arena = Counted(capacity) if paged else Linear(capacity)
         self.best = run_online(problem, self.order or problem.framework_order, arena, Replacement.BELADY)
         if paged:
@@ -119,13 +122,17 @@ class Cosma:
             return resident_throughout(self.problem, peak.order)
         orders = peak.order, self.problem.framework_order
         self.bound = traffic_bound(self.problem, self.capacity, orders, self.deadline)
-        found = [self._fixed(order) for order in orders]
-        start = min(found, key=lambda one: traffic(self.problem, one).bytes)
+        bytes_alone = Counted(self.capacity)
+        found = [counted(run_online(self.problem, order, bytes_alone, Replacement.BELADY)) for order in orders]
+        start = self._cheapest(found)
+        if traffic(self.problem, start).bytes > self.bound:
+            start = self._cheapest([start, *(self._fixed(order) for order in orders)])
         if traffic(self.problem, start).bytes <= self.bound:
             return start
-        parts = segments(self.problem)
-        if all(free(part.problem).width() <= _WIDTH for part in parts):
-            start = self._by_segments(start)
+        least = self._searched()
+        if least is not None:
+            return least
+        start = self._by_segments(start)
         if traffic(self.problem, start).bytes > self.bound:
             start = improved(
                 self.problem, start, self.capacity, self.bound,
@@ -143,36 +150,43 @@ class Cosma:
             self.bound = max(self.bound, choice.bound)
         return choice.residency or self.best
 
-    def _by_segments(self, start: Residency) -> Residency:
-        """Each segment with its free schedule; equal ones once. Their bounds add up."""
-        known: dict[tuple[object, ...], tuple[Residency | None, int]] = {}
-        parts, bound = [], 0
-        some = segments(self.problem)
-        for place, segment in enumerate(some):
+    def _searched(self) -> Residency | None:
+        """The best stays of all, if the search of every segment comes to its end; a bound in any case."""
+        found = []
+        for place, segment in enumerate(self.parts):
             part = segment.problem
-            key = part.sizes, tuple(step.operands for step in part.steps), part.producer
-            if key not in known:
-                self.say(f"part {place + 1} of {len(some)}: {len(part.steps)} steps")
-                if self.deadline.passed:
-                    break
-                known[key] = self._free(part)
-            residency, least = known[key]
-            bound += least
-            if residency is not None:
-                parts.append((segment, residency))
-        self.bound = max(self.bound, bound)
-        if len(parts) < len(some):
-            return start
-        whole = joined(self.problem, parts)
-        return min(whole, start, key=lambda one: traffic(self.problem, one).bytes)
+            if _key(part) not in self.known:
+                if not self.deadline.passed:
+                    self.say(f"part {place + 1} of {len(self.parts)}: {len(part.steps)} steps")
+                self.known[_key(part)] = search(part, self.capacity, states=_STATES, deadline=self._half())
+            found.append(self.known[_key(part)])
+        self.bound = max(self.bound, sum(one.bound for one in found))
+        return self._joined(found)
 
-    def _free(self, part: Problem) -> tuple[Residency | None, int]:
-        """The best stays with a free schedule, and a bound: by search if it is small, else by CP-SAT."""
-        found = search(part, self.capacity, states=_STATES, deadline=self.deadline)
-        if found.residency is not None:
-            return found.residency, found.bound
-        choice = choose(part, free(part), self.capacity, deadline=self._half(), workers=self.workers)
-        return choice.residency, max(choice.bound, found.bound)
+    def _by_segments(self, start: Residency) -> Residency:
+        """Those parts that no search has decided by CP-SAT, if few times are open in each; their bounds add up."""
+        for segment in self.parts:
+            part = segment.problem
+            one = self.known[_key(part)]
+            if one.residency is None and free(part).width() <= _WIDTH and not self.deadline.passed:
+                choice = choose(part, free(part), self.capacity, deadline=self._half(), workers=self.workers)
+                self.known[_key(part)] = Found(choice.residency, max(choice.bound, one.bound))
+        found = [self.known[_key(segment.problem)] for segment in self.parts]
+        self.bound = max(self.bound, sum(one.bound for one in found))
+        whole = self._joined(found)
+        return start if whole is None else self._cheapest([whole, start])
+
+    def _cheapest(self, some: Sequence[Residency]) -> Residency:
+        return min(some, key=lambda one: traffic(self.problem, one).bytes)
+
+    def _joined(self, found: Sequence[Found]) -> Residency | None:
+        """The stays of the whole, if there are some of each segment."""
+        parts = [
+            (segment, one.residency)
+            for segment, one in zip(self.parts, found, strict=True)
+            if one.residency is not None
+        ]
+        return joined(self.problem, parts) if len(parts) == len(self.parts) else None
 
     def _half(self) -> Deadline:
         """Half of the time that is left."""
@@ -205,3 +219,8 @@ class Cosma:
         found = placed(self.problem, residency, self.capacity, deadline=self.deadline, workers=self.workers)
         if found is not None:
             self.best = found
+
+
+def _key(part: Problem) -> Hashable:
+    """What a part's stays depend on."""
+    return part.sizes, tuple(step.operands for step in part.steps), part.producer

@@ -1,4 +1,4 @@
-"""The cheapest order and stays of a small problem: best-first search over what is done, resident and copied to DRAM.
+"""The cheapest order and stays of a problem: best-first search over what is done, resident and copied to DRAM.
 
 CP-SAT's relaxation is 0 where a little too much would be on chip in every order; this search proves such cases quickly.
 """
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from controller.plan.deadline import Deadline
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _State:
-    """What is done, what is resident after it, which tensors have a copy in DRAM, as bits; and how it came about."""
+    """What is done, what can run, what is resident, which of the tensors with a use ahead have a copy in DRAM, as bits.
+
+    And how it came about.
+    """
 
     done: int
+    ready: int
     resident: int
     copied: int
     step: int
@@ -42,24 +46,23 @@ def search(problem: Problem, capacity: int, *, states: int, deadline: Deadline) 
     """Stays of the least traffic, unless there are more states to look at than this, or it takes longer.
 
     Nothing is evicted before its bytes are needed, and no more than needed; an evicted tensor pays for its writing, if
-    it has no copy, and for its coming back at once, since it has a use ahead.
+    it has no copy, and for its coming back at once, since it has a use ahead. What can only help is done at once. A
+    state that another can become for no more than the difference of their costs is left out.
     """
     mill = _Mill(problem, capacity, deadline)
-    everything = (1 << len(problem.steps)) - 1
-    start = _State(0, 0, mill.sources, -1, None)
-    heap: list[tuple[int, int, int, _State]] = [(0, 0, 0, start)]
-    seen: set[tuple[int, int, int]] = set()
-    count = 0
-    cost = 0
+    heap: list[tuple[int, int, int, _State]] = [(0, 0, 0, mill.start())]
+    seen: dict[int, list[tuple[int, _State]]] = {}
+    count = looked = cost = 0
     while heap and not deadline.passed:
         cost, _, _, state = heappop(heap)
-        if state.done == everything:
+        if not state.ready:
             return Found(_residency(problem, state), cost)
-        key = state.done, state.resident, state.copied
-        if key in seen:
+        others = seen.setdefault(state.done, [])
+        if any(less + mill.change(other, state) <= cost for less, other in others):
             continue
-        seen.add(key)
-        if len(seen) > states:
+        others.append((cost, state))
+        looked += 1
+        if looked > states:
             return Found(None, cost)
         for more, following in mill.moves(state):
             count += 1
@@ -75,38 +78,97 @@ class _Mill:
 
     def __init__(self, problem: Problem, capacity: int, deadline: Deadline) -> None:
         self.problem, self.capacity, self.deadline = problem, capacity, deadline
+        sizes, steps = problem.sizes, problem.steps
+        self.readers = [sum(1 << step for step in some) for some in problem.consumers]
         self.needs = [sum(1 << other for other in needed) for needed in problem.predecessors]
-        self.readers = [sum(1 << step for step in steps) for steps in problem.consumers]
-        self.operands = [sum(1 << tensor for tensor in step.operands) for step in problem.steps]
-        self.sources = sum(1 << tensor for tensor, made in enumerate(problem.producer) if made is None)
+        self.followers: list[list[int]] = [[] for _ in steps]
+        for step, needed in enumerate(problem.predecessors):
+            for other in needed:
+                self.followers[other].append(step)
+        self.inputs = [sum(1 << tensor for tensor in step.inputs) for step in steps]
+        self.operands = [sum(1 << tensor for tensor in step.operands) for step in steps]
+        self.made = [sum(sizes[tensor] for tensor in step.outputs) for step in steps]
+        #: Bytes of a step's outputs that anyone reads.
+        self.left = [sum(sizes[tensor] for tensor in step.outputs if self.readers[tensor]) for step in steps]
+        #: Inputs that are no smaller.
+        self.large = [
+            tuple(tensor for tensor in one.inputs if sizes[tensor] >= left)
+            for one, left in zip(steps, self.left, strict=True)
+        ]
+        self._sizes: dict[int, int] = {}
+
+    def start(self) -> _State:
+        """Nothing is done; what no step makes has its copy."""
+        ready = sum(1 << step for step, needed in enumerate(self.needs) if not needed)
+        sources = sum(1 << tensor for tensor, made in enumerate(self.problem.producer) if made is None)
+        return self.settled(_State(0, ready, 0, sources, -1, None))
 
     def moves(self, state: _State) -> Iterator[tuple[int, _State]]:
         """Each step that can run, with each least set of tensors that leave for it: cost and state."""
-        for step, needed in enumerate(self.needs):
-            if needed & ~state.done or state.done >> step & 1:
-                continue
+        for step in _bits(state.ready):
             together = state.resident | self.operands[step]
             excess = self.size(together) - self.capacity
             for leaving in self.least(state.resident & ~self.operands[step], excess):
-                yield self.run(state, step, leaving)
+                cost = self.size(leaving) + self.size(leaving & ~state.copied)
+                yield cost, self.settled(self.run(state, step, leaving))
 
-    def run(self, state: _State, step: int, leaving: int) -> tuple[int, _State]:
+    def settled(self, state: _State) -> _State:
+        """The state after all steps that no plan loses by running now.
+
+        Such a step finds its inputs on chip and has room. What it leaves is no larger than one of the inputs that end
+        with it, nor dearer to evict: whatever a plan does with that input until it runs the step, it can do with the
+        results instead.
+        """
+        again = True
+        while again:
+            again = False
+            for step in _bits(state.ready):
+                if self.harmless(state, step):
+                    state, again = self.run(state, step, 0), True
+        return state
+
+    def harmless(self, state: _State, step: int) -> bool:
+        """Whether no plan loses by running a step now."""
+        if self.inputs[step] & ~state.resident:
+            return False
+        undone = ~(state.done | 1 << step)
+        left, sizes = self.left[step], self.problem.sizes
+        if left and not any(
+            not self.readers[tensor] & undone and sizes[tensor] >= (2 if state.copied >> tensor & 1 else 1) * left
+            for tensor in self.large[step]
+        ):
+            return False
+        return self.size(state.resident) + self.made[step] <= self.capacity
+
+    def run(self, state: _State, step: int, leaving: int) -> _State:
         """Evict, run, and drop what nothing reads any more."""
         done = state.done | 1 << step
-        staying = (state.resident & ~leaving) | self.operands[step]
+        ready = state.ready & ~(1 << step)
+        for other in self.followers[step]:
+            if not self.needs[other] & ~done:
+                ready |= 1 << other
+        staying, copied = (state.resident & ~leaving) | self.operands[step], state.copied | leaving
         for tensor in self.problem.steps[step].operands:
             if not self.readers[tensor] & ~done:
                 staying &= ~(1 << tensor)
-        cost = self.size(leaving) + self.size(leaving & ~state.copied)
-        return cost, _State(done, staying, state.copied | leaving, step, state)
+                copied &= ~(1 << tensor)
+        return _State(done, ready, staying, copied, step, state)
+
+    def change(self, state: _State, other: _State) -> int:
+        """What a state costs that becomes another in which the same steps are done: it evicts, and writes copies.
+
+        What is not on chip has paid for its coming back, so it may come back at any time.
+        """
+        leaving = state.resident & ~other.resident
+        copies = other.copied & ~state.copied & ~leaving
+        return self.size(leaving) + self.size(leaving & ~state.copied) + self.size(copies)
 
     def least(self, candidates: int, excess: int) -> Iterator[int]:
         """Sets of tensors that free enough, none of which could stay; not all of them after the deadline."""
         if excess <= 0:
             yield 0
             return
-        some = [tensor for tensor in range(candidates.bit_length()) if candidates >> tensor & 1]
-        sizes = self.problem.sizes
+        some, sizes = list(_bits(candidates)), self.problem.sizes
         for number in range(1, len(some) + 1):
             for chosen in combinations(some, number):
                 if self.deadline.passed:
@@ -117,12 +179,23 @@ class _Mill:
 
     def size(self, tensors: int) -> int:
         """Bytes of a set."""
-        total = 0
-        while tensors:
-            lowest = tensors & -tensors
-            total += self.problem.sizes[lowest.bit_length() - 1]
-            tensors ^= lowest
+        total = self._sizes.get(tensors)
+        if total is None:
+            sizes = self.problem.sizes
+            total = self._sizes[tensors] = sum(sizes[tensor] for tensor in _bits(tensors))
         return total
+
+
+def _bits(some: int) -> Iterator[int]:
+    """The places of ones, ascending.
+
+    >>> list(_bits(0b10110))
+    [1, 2, 4]
+    """
+    while some:
+        lowest = some & -some
+        yield lowest.bit_length() - 1
+        some ^= lowest
 
 
 def _residency(problem: Problem, last: _State) -> Residency:

@@ -83,7 +83,7 @@ def solved(
     solver.parameters.num_workers = workers
     solver.parameters.random_seed = 1
     solver.parameters.catch_sigint_signal = False
-    if deadline.left < inf:
+    if deadline.left < inf and deadline.clock is monotonic:
         solver.parameters.max_time_in_seconds = max(deadline.left, 0.01)
     status: list[cp_model.CpSolverStatus] = []
     finished = Event()
