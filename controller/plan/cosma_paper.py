@@ -6,10 +6,11 @@ from os import getloadavg
 from typing import TYPE_CHECKING, Any
 
 from controller.plan.comparison import Comparison, Table
+from controller.plan.cosma_forms import FORMS, STANDARD
 from controller.plan.cosma_runs import baselines, case, cosma, paged, reductions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 PAPER = "Li, Gupta, Malik, COSMA: combining operator scheduling, memory allocation and tensor replacement, 2023"
 NETWORKS = (
@@ -22,8 +23,8 @@ PUBLISHED = {
     "fcn": (4704, 4704),
 }  # fmt: skip
 BASELINES = ("framework.belady", "framework.greedy", "peak.belady", "peak.greedy")
-#: Seconds for each plan, and for each plan of a searched network.
-LIMIT, SEARCHED_LIMIT = 5.0, 40.0
+#: Seconds of processors for each plan, and for each plan of a searched network.
+LIMIT, SEARCHED_LIMIT = 10.0, 120.0
 
 Run = dict[str, Any]
 
@@ -38,24 +39,31 @@ def compare(say: Callable[[str], None]) -> Comparison:
     for name in SEARCHED:
         say(f"COSMA: {name}")
         runs += measured(name, "RP", SEARCHED_LIMIT, parameters=False)
-    return shown(runs, getloadavg()[0])
+    forms = {STANDARD: [run for run in runs if run["network"] in SEARCHED and run["budget"] == "R"]}
+    for form in [one for one in FORMS if one not in forms]:
+        forms[form] = []
+        for name in SEARCHED:
+            say(f"COSMA: {name}, {form}")
+            forms[form] += measured(name, "R", SEARCHED_LIMIT, parameters=False, form=form)
+    return shown(runs, forms, getloadavg()[0])
 
 
-def shown(runs: list[Run], load: float) -> Comparison:
+def shown(runs: list[Run], forms: Mapping[str, list[Run]], load: float) -> Comparison:
     """The tables of what was measured, at this load of the computer."""
     plain = [run for run in runs if run["network"] in NETWORKS]
     searched = [run for run in runs if run["network"] in SEARCHED]
     tables = (
         _budgets(plain), _plans("cosma.plans", plain), _reductions("cosma.reductions", plain),
         _cases("cosma.least", plain), _plans("cosma.searched", searched),
-        _reductions("cosma.searchedreductions", searched), _seconds(plain, searched), _pages([*plain, *searched]),
+        _reductions("cosma.searchedreductions", searched), _forms(forms), _seconds(plain, searched),
+        _pages([*plain, *searched]),
     )  # fmt: skip
-    return Comparison(PAPER, tables, {"load": round(load, 1), "runs": runs})
+    return Comparison(PAPER, tables, {"load": round(load, 1), "runs": runs, "forms": dict(forms)})
 
 
-def measured(name: str, budgets: str, limit: float, *, parameters: bool) -> list[Run]:
-    """A network at some of its budgets."""
-    one = case(name, parameters=parameters)
+def measured(name: str, budgets: str, limit: float, *, parameters: bool, form: str = STANDARD) -> list[Run]:
+    """A network in one of its forms at some of its budgets."""
+    one = case(name, parameters=parameters, form=form)
     found = []
     for budget in budgets:
         capacity = one.budgets[budget]
@@ -118,13 +126,7 @@ def _reductions(name: str, runs: list[Run]) -> Table:
             some = _chosen(runs, budget, parameters=parameters)
             if not some:
                 continue
-            cells = []
-            for kind in ("linear", "counted"):
-                for baseline in BASELINES:
-                    theirs = [run["baselines"][baseline][kind] for run in some]
-                    found, excluded = reductions([run["bytes"] for run in some], theirs)
-                    mean = _per_cent(sum(found) / len(found)) if found else "none"
-                    cells.append(f"{mean} ({len(found)}, {excluded} zero)")
+            cells = [_mean(some, baseline, kind) for kind in ("linear", "counted") for baseline in BASELINES]
             rows.append((f"M_{budget}", "with" if parameters else "without", *cells))
     head = (
         "budget",
@@ -133,6 +135,24 @@ def _reductions(name: str, runs: list[Run]) -> Table:
         *(f"by bytes, {one}" for one in BASELINES),
     )
     return Table(name, "Mean reduction against each baseline", head, tuple(rows))
+
+
+def _mean(runs: list[Run], baseline: str, kind: str) -> str:
+    """The mean reduction against a baseline, of how many cases, and how many have none."""
+    theirs = [run["baselines"][baseline][kind] for run in runs]
+    found, excluded = reductions([run["bytes"] for run in runs], theirs)
+    mean = _per_cent(sum(found) / len(found)) if found else "none"
+    return f"{mean} ({len(found)}, {excluded} zero)"
+
+
+def _forms(forms: Mapping[str, list[Run]]) -> Table:
+    """The searched networks at M_R as several graphs: what they must move, and the reductions."""
+    rows = []
+    for form, runs in forms.items():
+        moved = [_kib(run["bytes"]) + ("" if run["bytes"] == run["bound"] else " *") for run in runs]
+        rows.append((form, *moved, *(_mean(runs, one, "linear") for one in BASELINES)))
+    head = ("graph", *SEARCHED, *(f"on line, {one}" for one in BASELINES))
+    return Table("cosma.forms", "Non-compulsory KiB at M_R by graph, and mean reductions", head, tuple(rows))
 
 
 def _cases(name: str, runs: list[Run]) -> Table:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from time import process_time
 from typing import TYPE_CHECKING
 
 from controller.plan.belady import Counted, Replacement
-from controller.plan.builder import SEPARATE
 from controller.plan.cosma import Cosma
-from controller.plan.cosma_pads import with_pads
+from controller.plan.cosma_forms import FORMS, STANDARD
 from controller.plan.cosma_place import placed
 from controller.plan.cosma_plan import broken_rules, counted, traffic
 from controller.plan.cosma_problem import Problem, problem
 from controller.plan.deadline import Deadline
 from controller.plan.linear import Linear, run_online
 from controller.plan.peak import minimum_peak
-from controller.plan.zoo import network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,17 +37,17 @@ class Case:
     budgets: dict[str, int]
 
 
-def case(name: str, *, parameters: bool) -> Case:
-    """Int8, every operator by itself, padding as a converter writes it; budgets M_R, M_H and M_P."""
-    found = problem(with_pads(network(name, granularity=SEPARATE)), parameters=parameters)
+def case(name: str, *, parameters: bool, form: str = STANDARD) -> Case:
+    """Int8, one of `FORMS`, every operator by itself if left out; budgets M_R, M_H and M_P."""
+    found = problem(FORMS[form](name), parameters=parameters)
     peak = minimum_peak(found)
     low = found.largest_footprint
     return Case(found, peak.order, {"R": low, "H": (low + peak.bytes) // 2, "P": peak.bytes})
 
 
 def cosma(one: Problem, capacity: int, *, seconds: float) -> Figures:
-    """COSMA's plan, replayed."""
-    found = Cosma(one, capacity, deadline=Deadline(seconds)).solve()
+    """COSMA's plan by so many seconds of processors, replayed."""
+    found = Cosma(one, capacity, deadline=Deadline(seconds, clock=process_time)).solve()
     _replayed(one, found.residency, capacity)
     return {"bytes": found.bytes, "bound": found.bound, "seconds": round(found.seconds, 3)}
 
