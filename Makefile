@@ -65,10 +65,10 @@ tokens: setup ## every policy on networks of tokens, sizes of scratchpad, golden
 execution: setup ## networks as a graph and operator by operator on edge, under every policy, golden model; goes on likewise
 	.venv/bin/python -m docs.execution && .venv/bin/python -m docs.tables
 
-joint: setup ## our own plans on edge beside every policy, golden model; goes on where it was interrupted
+joint: setup ## our own plans on two of our machines beside every policy, golden model; goes on where it was interrupted
 	.venv/bin/python -m docs.joint && .venv/bin/python -m docs.tables
 
-plans: setup ## the papers' planners, our own and every policy on two of our machines, golden model; goes on where it was interrupted
+plans: setup ## the papers' planners and every policy on two of our machines, golden model; goes on where it was interrupted
 	.venv/bin/python -m docs.plans && .venv/bin/python -m docs.tables
 
 bench: setup ## full-size networks on the golden model: cycles, what they were lost to, seconds; goes on likewise

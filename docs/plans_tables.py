@@ -102,14 +102,10 @@ def pinning() -> Table:
 
 
 def _of(machine: str) -> list[dict[str, Any]]:
-    """The rows of a machine; where `make joint` has cycles of `joint`, those of docs/joint.md, without bytes."""
-    newer = {row["network"]: row["cycles"]["joint"] for row in rows(JOINT)} if machine == "edge" else {}
-    found = [row for row in rows(FILE) if row["config"] == machine]
-    return [
-        row | {"joint": {"cycles": newer[row["network"]]}}
-        if newer.get(row["network"], row["joint"]["cycles"]) != row["joint"]["cycles"] else row
-        for row in found
-    ]  # fmt: skip
+    """The rows of a machine, with the figures of `make joint` where it has planned the network for it."""
+    ours = {row["key"]: {"cycles": row["cycles"]["joint"], **row.get("dram", {})} for row in rows(JOINT)}
+    found = [row | {"joint": ours.get(row["key"], row.get("joint"))} for row in rows(FILE) if row["config"] == machine]
+    return [row for row in found if row["joint"] is not None]
 
 
 TABLES: dict[str, Callable[[], Table]] = {

@@ -23,7 +23,6 @@ def figures(row: dict[str, Any]) -> Iterator[tuple[str, dict[str, int]]]:
     for method, one in row["methods"].items():
         yield f"{method}, as planned", one["strict"]
         yield f"{method}, at best", one["fastest"]
-    yield "joint", row["joint"]
 
 
 @each
