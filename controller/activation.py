@@ -83,3 +83,15 @@ def lower_activation(names: Names, node: SourceNode) -> Function:
     if node.kind == "Gelu":
         attributes["approximate"] = word(names.source, node, "approximate", ("none", "tanh"))
     return Function(node, source, function(real, **attributes))
+
+
+def activation_bounds(names: Names, node: SourceNode) -> tuple[float, float]:
+    """The real bounds that a Relu or Clip sets."""
+    if node.kind == "Relu":
+        return 0.0, np.inf
+    low, high = names.number(node, 1), names.number(node, 2)
+    ends = [default if end is None else end for end, default in ((low, -np.inf), (high, np.inf))]
+    if any(np.size(end) != 1 or np.isnan(end).any() for end in ends):
+        raise names.source.refuse(node, "must have one number as each bound")
+    least, most = (float(np.reshape(end, ())) for end in ends)
+    return least, most

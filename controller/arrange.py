@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from controller.addition import residual_of
 from controller.averages import average_table
 from controller.features import part_name
-from controller.gathering import rectangles
+from controller.gathering import gathered
 from controller.graph import (
     Addition,
     Concatenation,
@@ -61,7 +61,7 @@ def arrange(graph: Graph, config: Config) -> Arrangement:
     """
     arranger = Arranger(graph, config, {})
     constants = tuple(node for node in graph.nodes if isinstance(node, Constant))
-    tensors = [port.tensor for port in (*graph.inputs, *graph.outputs)] + [node.result for node in constants]
+    tensors = [*(port.tensor for port in graph.inputs), *graph.leaving, *(node.result for node in constants)]
     views = {**arranger.stored.views, **{one.name: arranger.stored.view(one) for one in tensors}}
     return Arrangement(tuple(arranger.operators), views, constants)
 
@@ -132,10 +132,11 @@ class Arranger:
 
     def _gather(self, node: Gather) -> None:
         result = self._view(node.result)
-        views = [self._aligned(node.name, source, result.lanes) for source in node.sources]
+        views = [self._aligned(node.name, source, result.lanes).folded() for source in node.sources]
         forms = tuple(form or unchanged(result.channels) for form in node.requantizes)
-        operator = lanewise(node.name, node.sources[0], views[0], result, None)
-        self.operators.append(replace(operator, forms=forms, gathered=tuple(rectangles(node.pixels, views))))
+        operator = lanewise(node.name, node.sources[0], views[0], result.folded(), None)
+        lines = gathered(node.pixels, views, result.width)
+        self.operators.append(replace(operator, forms=forms, gathered=tuple(lines)))
 
     def _made(self, node: Node, last: Node) -> list[Operator]:
         """A node whose result an addition may take, the `last`, as operators that write the last one's result."""

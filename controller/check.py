@@ -84,11 +84,11 @@ class _Checker:
         self._demand(not self.summing, "sums are left unfinished")
         self._demand(not any(self.dirty.values()), "pages are not stored at the end")
         for port in self.compiled.graph.outputs:
-            view = self.compiled.views[port.tensor.name]
-            for place, block in enumerate(view.blocks):
-                shape = (view.batch, view.height, block.count, view.pitch(place))
-                part = self.filled[block.buffer].reshape(shape)[:, :, block.index, : view.width]
-                self._demand(bool(part.all()), f"output '{port.name}' is not complete")
+            for view in (self.compiled.views[tensor.name] for tensor in port.tensors):
+                for place, block in enumerate(view.blocks):
+                    shape = (view.batch, view.height, block.count, view.pitch(place))
+                    part = self.filled[block.buffer].reshape(shape)[:, :, block.index, : view.width]
+                    self._demand(bool(part.all()), f"output '{port.name}' is not complete")
 
     def _demand(self, holds: bool, rule: str) -> None:
         if not holds:

@@ -8,15 +8,16 @@ the order in which channels lie. Tokens that are elsewhere are copied, pixel by 
 from __future__ import annotations
 
 from itertools import groupby, product
-from math import prod
 from typing import TYPE_CHECKING
 
 import islpy as isl
 import numpy as np
 
 from controller.access.operators import Reshape
-from controller.access.sets import UNDECIDED, UndecidedError, bounded, elements, inside
-from controller.graph import Concatenation, Gather, Node, Selection, Shape, Tensor
+from controller.access.sets import UndecidedError, bounded, elements, inside
+from controller.copied import TooManyWaysError, copied
+from controller.elements import Elements
+from controller.graph import Concatenation, Node, Selection, Shape, Tensor
 from controller.values import Map, Moved, Stack
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ Made = tuple[Tensor, list[Node]]
 _IN_PLACE = isl.Map("{ [image, to, row, column] -> [image, from, row, column] }")
 #: From a channel to all of its elements.
 _CHANNELS = isl.Map("{ [channel] -> [image, channel, row, column] }")
-_COPY = "which needs a copy that the machine cannot make"
-#: Elements of tokens that are copied: they are looked at one by one.
-_MOST_COPIED = 1 << 20
 
 
 def chosen(
@@ -56,27 +54,34 @@ def chosen(
     Raises
     ------
     ModelError
-        If it is more than a choice of channels or of tokens.
+        If it is neither read where it lies nor a copy of few sorts of pixels.
     """
-    rank, why = len(value.origins.shape), "it moves rows, columns or images"
+    rank = len(value.shape)
     try:
-        for view, shape, seen in () if matrices and rank == 4 else _seen(value):
-            made = _followed(name, value, view, shape)
-            if made is not None:
-                return seen(made[0]), made[1]
-        if stacked and rank > 2:
-            for turned in (False, True):
-                stack = _stacked(name, value, turned=turned)
-                if stack is not None:
-                    return stack
-        copied = _copied(name, value)
-        if copied is not None:
-            return copied
+        found = None if value.elements.constant else _read(name, value, stacked=stacked, matrices=matrices)
     except UndecidedError:
-        why = UNDECIDED
-    if rank not in {2, 3, 4}:
-        raise source.refuse(where, f"must read channels of one feature map, not '{name}': it has {rank} dimensions")
-    raise source.refuse(where, f"must read channels of one feature map, not '{name}': {why}, {_COPY}")
+        found = None
+    try:
+        found = found or (None if matrices and rank == 4 else _copied(name, value))
+    except TooManyWaysError as error:
+        raise source.refuse(where, f"must read a feature map, not '{name}': {error}") from None
+    if found is None:
+        why = "its matrices are no channels of maps" if matrices and rank == 4 else f"it has {rank} dimensions"
+        raise source.refuse(where, f"must read a feature map, not '{name}': {why}")
+    return found
+
+
+def _read(name: str, value: Moved, *, stacked: bool, matrices: bool) -> tuple[Map | Stack, list[Node]] | None:
+    """What is read where it lies."""
+    for view, shape, seen in () if matrices and len(value.shape) == 4 else _seen(value):
+        made = _followed(name, value, view, shape)
+        if made is not None:
+            return seen(made[0]), made[1]
+    for turned in (False, True) if stacked and len(value.shape) > 2 else ():
+        stack = _stacked(name, value, turned=turned)
+        if stack is not None:
+            return stack
+    return None
 
 
 class _Seen:
@@ -86,12 +91,12 @@ class _Seen:
         self.value, self.flat, self.tokens = value, flat, tokens
 
     def __call__(self, tensor: Tensor) -> Map:
-        return Map(tensor, len(self.value.origins.shape), self.flat, self.value.quantized, self.tokens)
+        return Map(tensor, len(self.value.shape), self.flat, self.value.quantized, self.tokens)
 
 
 def _seen(value: Moved) -> Iterator[tuple[isl.Map, Shape, _Seen]]:
     """Ways to see a tensor as a map: from the map's indices to ONNX's, the map's shape."""
-    shape = value.origins.shape
+    shape = value.shape
     match shape:
         case images, channels, height, width:
             whole = images, channels, height, width
@@ -178,7 +183,7 @@ def _like(tensor: Tensor, name: str, shape: Shape) -> Tensor:
 
 def _stacked(name: str, value: Moved, *, turned: bool) -> tuple[Stack, list[Node]] | None:
     """A map for each index of all axes but the last two, one of which holds channels, the other pixels."""
-    *leading, first, second = value.origins.shape
+    *leading, first, second = value.shape
     shape = (1, first, 1, second) if turned else (1, second, 1, first)
     tensors, nodes = [], []
     for index in product(*(range(size) for size in leading)):
@@ -192,32 +197,27 @@ def _stacked(name: str, value: Moved, *, turned: bool) -> tuple[Stack, list[Node
 
 
 def _copied(name: str, value: Moved) -> tuple[Map, list[Node]] | None:
-    """Tokens, channels last, of one image; None if pixels' channels come from several pixels."""
-    shape = value.origins.shape
-    if len(shape) not in {2, 3} or prod(shape[:-2]) != 1 or prod(shape) > _MOST_COPIED or not _single(value):
-        return None
-    tokens, width = shape[-2:]
-    channels = np.full((tokens, width), -1)
-    pixels = np.full((tokens, width, 2), -1)
-    for place, tensor in enumerate(value.tensors):
-        pairs = elements(value.origins.maps[tensor.name])
-        to, from_ = pairs[:, : len(shape)], pairs[:, len(shape) :]
-        token, channel = to[:, -2], to[:, -1]
-        channels[token, channel] = from_[:, 1]
-        pixels[token, channel, 0] = place
-        pixels[token, channel, 1] = from_[:, 2] * tensor.shape[3] + from_[:, 3]
-    if np.any(channels != channels[:1]) or np.any(pixels != pixels[:, :1]):
-        return None
-    nodes, sources = [], []
-    for tensor in value.tensors:
-        source, before = _selected(f"{name}, of {tensor.name}", tensor, channels[0].tolist())
-        sources.append(source)
-        nodes += before
-    result = _like(value.tensor, name, (1, width, 1, tokens))
-    where = tuple((int(place), int(pixel)) for place, pixel in pixels[:, 0])
-    gather = Gather(name, tuple(sources), result, (None,) * len(sources), where)
-    return _Seen(value, tokens=len(shape) == 3 or tokens > 1)(result), [*nodes, gather]
+    """Copies of pixels; None if it is not seen as a map.
 
-
-def _single(value: Moved) -> bool:
-    return all(tensor.shape[0] == 1 for tensor in value.tensors)
+    Raises
+    ------
+    TooManyWaysError
+        If there would be too many.
+    """
+    numbers, (images, *_) = value.elements.numbers, value.tensor.shape
+    match value.shape:
+        case _, _, _, _:
+            seen, tokens = numbers, False
+        case _, _, _:
+            seen, tokens = numbers.transpose(0, 2, 1)[:, :, None], True
+        case count, _ if images == 1 and count > 1:
+            seen, tokens = numbers.T[None, :, None], True
+        case _, _:
+            seen, tokens = numbers[:, :, None, None], False
+        case _:
+            return None
+    height, width = seen.shape[2:]
+    shape = seen.shape[0], seen.shape[1], height, width
+    channels, nodes = copied(name, Elements(value.tensors, seen), shape, _selected)
+    result, more = _joined(name, shape, channels)
+    return _Seen(value, tokens=tokens)(result), [*nodes, *more]

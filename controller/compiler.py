@@ -108,17 +108,16 @@ class Compiled:
         for port in self.graph.inputs:
             view = self.views[port.tensor.name]
             packing, zero = self.packings.get(port.tensor.name), port.tensor.zero
-            content = packing.pack(stored[port.name], zero) if packing else stored[port.name]
+            content = port.taken(stored[port.name])
+            content = packing.pack(content, zero) if packing else content
             self.words(dram, view.buffer)[:] = pack_map(view, self.config.rows, content, zero)
         return dram
 
     def outputs(self, dram: NDArray[np.uint8]) -> dict[str, Bytes]:
-        """Stored integers of the outputs by ONNX name, from DRAM after a run."""
-        found = {}
-        for port in self.graph.outputs:
-            view = self.views[port.tensor.name]
-            found[port.name] = unpack_map(view, self.config.rows, partial(self.words, dram))
-        return found
+        """Stored integers of the outputs' maps by name, from DRAM after a run."""
+        tensors = self.graph.leaving
+        words = partial(self.words, dram)
+        return {one.name: unpack_map(self.views[one.name], self.config.rows, words) for one in tensors}
 
     def words(self, dram: NDArray[np.uint8], buffer: Buffer) -> Bytes:
         """A buffer's words in DRAM, (words, rows), as a view."""

@@ -54,7 +54,7 @@ def homes(graph: Graph, found: Features) -> dict[str, tuple[str, int]]:
     """
     given = {port.tensor.name for port in graph.inputs}
     given |= {node.result.name for node in graph.nodes if isinstance(node, Constant)}
-    whole = {port.tensor.name for port in graph.outputs}
+    whole = {tensor.name for tensor in graph.leaving}
     whole |= {tensor.name for node in graph.nodes if not isinstance(node, Selection) for tensor in sources(node)}
     inside: dict[str, tuple[str, int]] = {}
     for node in reversed(graph.nodes):
@@ -81,8 +81,8 @@ def uses(graph: Graph, sums: AbstractSet[str]) -> dict[str, list[frozenset[int]]
         for channel, some in zip(channels or range(len(found[name])), more, strict=False):
             found[name][channel] |= some
 
-    for port in graph.outputs:
-        read(port.tensor.name, repeat(frozenset({len(graph.nodes)})))
+    for tensor in graph.leaving:
+        read(tensor.name, repeat(frozenset({len(graph.nodes)})))
     for index, node in reversed(list(enumerate(graph.nodes))):
         after, here = found[node.result.name], frozenset({index})
         if isinstance(node, Selection):

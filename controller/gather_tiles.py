@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from controller.choice import WIDEST, Candidate, Tiled, cheapest
-from controller.commands import Command, Range, count_pages, input_range
+from controller.commands import Command, Range, count_pages
 from controller.constants import Constants
 from controller.cost import Effort, post_cycles, step_cycles
 from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
@@ -51,9 +52,9 @@ class GatherTiler:
     def commands(self, most: int) -> list[Command]:
         """All commands in order, none of more than so many pixels, if a row is not more."""
         return [
-            self._command(one, rows, columns, block)
+            self._command(one, lines, pixels, block)
             for one in self.operator.gathered
-            for rows, columns in _parts(one, most)
+            for lines, pixels in _parts(one, most)
             for block in range(len(self.operator.result.lanes))
         ]
 
@@ -65,32 +66,41 @@ class GatherTiler:
         effort.steps = step_cycles(config, len(commands), named)
         return effort.total(overlapped=True)
 
-    def _command(self, one: Gathered, rows: Interval, columns: Interval, block: int) -> Command:
+    def _command(self, one: Gathered, lines: Interval, pixels: Interval, block: int) -> Command:
         operator, source, result = self.operator, one.source, self.operator.result
-        tile = Tile(0, rows, columns, one.form)
-        at = one.place + (rows[0] - one.rows[0]) * (one.columns[1] - one.columns[0]) + columns[0] - one.columns[0]
-        stride = one.columns[1] - one.columns[0]
-        operands = {Role.INPUT: input_range(source, 0, rows, columns, (block, block + 1))}
+        tile = Tile(0, lines, pixels, one.form)
+        row, column = (
+            start + lines[0] * step + pixels[0] * stride
+            for start, step, stride in zip(one.first, one.step, (0, one.stride), strict=True)
+        )
+        start, span = source.word(0, row, block, column), (tile.width - 1) * one.stride + 1
+        step = one.step[0] * source.row_stride(block) + one.step[1]
+        at = divmod(one.place + lines[0] * one.pitch + pixels[0], result.width)
+        pitch = one.pitch if result.height == 1 or one.pitch % result.width else (
+            one.pitch // result.width * result.row_stride(block)
+        )  # fmt: skip
+        operands = {Role.INPUT: _run(source.blocks[block].buffer, start, span, step, tile.height)}
         operands |= Constants(operator, self.config.rows).operands(self.constants, self.base, one.form, block)
         operands[Role.OUTPUT] = Range(
-            result.blocks[block].buffer, result.word(0, 0, block, at), tile.width, stride, tile.height
+            result.blocks[block].buffer, result.word(0, at[0], block, at[1]), tile.width, pitch, tile.height
         )
         return Command(
             self.index, Mode.SUM, True, True, tile.height, tile.width, 0, 0,
-            kernel_fields(*axes(operator), tile, 1, operator),
-            {
-                "height": tile.height, "width": tile.width, "row_stride": source.row_stride(block),
-                "block_stride": source.pitch(block),
-            },
+            kernel_fields(*axes(replace(operator, strides=(1, one.stride))), tile, 1, operator),
+            {"height": tile.height, "width": span, "row_stride": step, "block_stride": source.pitch(block)},
             scale_fields(operator), clamp_fields(operator, operator.forms[one.form]), operands,
         )  # fmt: skip
 
 
+def _run(buffer: Buffer, start: int, span: int, step: int, count: int) -> Range:
+    """Runs of words, or one where they follow each other."""
+    return Range(buffer, start, count * span) if span == step else Range(buffer, start, span, step, count)
+
+
 def _parts(one: Gathered, most: int) -> Iterator[tuple[Interval, Interval]]:
-    """A rectangle in bands of rows, or where a row is too wide in parts of rows."""
-    width = min(one.columns[1] - one.columns[0], most, WIDEST)
-    whole = width == one.columns[1] - one.columns[0]
-    height = min(max(1, most // width), WIDEST) if whole else 1
-    for low, high in pieces(one.rows[1] - one.rows[0], height):
-        for left, right in pieces(one.columns[1] - one.columns[0], width):
-            yield (one.rows[0] + low, one.rows[0] + high), (one.columns[0] + left, one.columns[0] + right)
+    """Some lines together, or where one has too many pixels parts of it."""
+    width = min(one.pixels, most, WIDEST)
+    height = min(max(1, most // width), WIDEST) if width == one.pixels else 1
+    for lines in pieces(one.lines, height):
+        for pixels in pieces(one.pixels, width):
+            yield lines, pixels

@@ -14,6 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from controller.elements import Elements
+
 Shape = tuple[int, int, int, int]
 Pair = tuple[int, int]
 
@@ -243,10 +245,10 @@ class Multiplication:
 
 @dataclass(frozen=True, eq=False)
 class Gather:
-    """Pixels of feature maps, in any order, as a map of one row: copies, for which the machine has windows of 1x1.
+    """Pixels of feature maps, in any order: copies, for which the machine has windows of 1x1.
 
-    Pixel p of the result is pixel `pixels[p][1]` of map `pixels[p][0]`, counted row by row; a source's bytes are
-    requantized, or where its entry of `requantizes` is None taken as they are. There is one image.
+    Pixel p of the result is pixel `pixels[p][1]` of map `pixels[p][0]`, counted row by row, image after image; a
+    source's bytes are requantized, or where its entry of `requantizes` is None taken as they are.
     """
 
     name: str
@@ -276,12 +278,24 @@ class Port:
     """An input or output of the network: its ONNX name and shape, and the tensor that holds it.
 
     `tokens` says that ONNX has channels as the last axis and pixels of the one row before: (batch, tokens, channels).
+    With `elements` an output is put together of several maps, element by element, of which `tensor` is one; and an
+    input is stored as the `tensor` that these elements are of the map that it would else be.
     """
 
     name: str
     shape: tuple[int, ...]
     tensor: Tensor
     tokens: bool = False
+    elements: Elements | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The maps that an output is put together of."""
+        return (self.tensor,) if self.elements is None else self.elements.tensors
+
+    def taken(self, stored: NDArray[np.int8]) -> NDArray[np.int8]:
+        """An input's map, of the map that ONNX's input is."""
+        return stored if self.elements is None else self.elements.values([stored])
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,6 +311,11 @@ class Graph:
     def macs(self) -> int:
         """Multiplications by a weight, or of two activations in a sum, in one run of the whole batch."""
         return sum(node.macs for node in self.nodes if isinstance(node, Convolution | Product))
+
+    @property
+    def leaving(self) -> tuple[Tensor, ...]:
+        """The maps that outputs are put together of."""
+        return tuple(dict.fromkeys(tensor for port in self.outputs for tensor in port.tensors))
 
     @property
     def equal(self) -> bool:

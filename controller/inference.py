@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from controller.nodewise import first_node_difference
+from controller.quantized import integers_of
 from controller.reference import saturates
 from controller.run import (
     Difference,
@@ -126,7 +127,7 @@ def _checked(
     ran = golden or rtl
     assert ran is not None
     found = reference.run(inputs).values()
-    theirs = {port.name: array.reshape(port.shape) for port, array in zip(graph.outputs, found, strict=True)}
+    theirs = {port.name: integers_of(port, array) for port, array in zip(graph.outputs, found, strict=True)}
     agreed = agreement(theirs, ran.outputs)
     expected = expected_outputs(graph, inputs)
     wrong = [first_output_difference(expected, ran.outputs, "outputs of the graph's integers and the machine")]
@@ -146,10 +147,11 @@ def _classifies(graph: Graph) -> bool:
     """Whether there is one output, and it is a vector for each image."""
     if len(graph.outputs) != 1:
         return False
-    _, channels, height, width = graph.outputs[0].tensor.shape
-    return channels > 1 and height == width == 1
+    [port] = graph.outputs
+    _, channels, height, width = port.tensor.shape
+    return channels > 1 and height == width == 1 and (port.elements is None or len(port.shape) == 2)
 
 
 def _classes(graph: Graph, outputs: Mapping[str, NDArray[Any]]) -> list[int]:
-    scores = outputs[graph.outputs[0].name].reshape(graph.outputs[0].tensor.shape[:2])
+    scores = outputs[graph.outputs[0].name].reshape(graph.outputs[0].shape[0], -1)
     return [int(one) for one in np.argmax(scores, axis=1)]

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from controller.arithmetic import constant_of
 from controller.attributes import whole
 from controller.graph import Concatenation, Constant, Gather, Requantize, Tensor
+from controller.moves import origins_of
 from controller.rescale import rescaling
-from controller.values import Map, QuantizedConstant, Unfinished, quantization_of
+from controller.values import Joined, Map, Moved, QuantizedConstant, Stack, Unfinished, quantization_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from controller.names import Names
     from controller.source import SourceNode
+    from controller.values import Value
 
 
 def lower_concat(names: Names, node: SourceNode) -> Unfinished:
@@ -43,6 +45,22 @@ def lower_concat(names: Names, node: SourceNode) -> Unfinished:
 
     count = sum(one.tensor.shape[1] for one in maps)
     return Unfinished(node, (batch, count, height, width), first.rank, build, tokens=first.tokens)
+
+
+def joint(names: Names, node: SourceNode, values: Mapping[str, Value]) -> Joined | None:
+    """A Concat of any elements along any axis; None if it is none of activations whose shapes agree.
+
+    `values` are those of names before anything was chosen of them.
+    """
+    some = [values.get(name) for name in node.inputs]
+    parts = [origins_of(one) for one in some if isinstance(one, Map | Moved | Stack) and not one.quantized]
+    if not parts or len(parts) < len(some):
+        return None
+    rank = len(parts[0].shape)
+    axis = whole(names.source, node, "axis", 0) % rank
+    rest = {(*part.shape[:axis], *part.shape[axis + 1 :]) for part in parts}
+    ranks = {len(part.shape) for part in parts}
+    return Joined(node, tuple(parts), axis) if len(rest) == len(ranks) == 1 else None
 
 
 def _otherwise(one: Map, like: Map) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from controller.graph import Multiplication, Normalization, Softmax
-from controller.quantized import evaluate_node, quantize_inputs
+from controller.quantized import evaluate_node, quantize_inputs, stored_inputs
 from controller.reference import Reference
 from controller.run import Difference
 
@@ -36,8 +36,7 @@ def node_gaps(graph: Graph, path: Path | str, inputs: Floats) -> Iterator[tuple[
         name: one.astype(np.int64) - (128 if one.dtype == np.uint8 else 0)
         for name, one in Reference(path, every=True).run(inputs).items()
     }
-    stored = quantize_inputs(graph, inputs).values()
-    maps = {port.tensor.name: one for port, one in zip(graph.inputs, stored, strict=True)}
+    maps = stored_inputs(graph, quantize_inputs(graph, inputs))
     for node in graph.nodes:
         made = evaluate_node(node, maps)
         wanted = _theirs(theirs, node.result.name, made.shape)

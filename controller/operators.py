@@ -34,13 +34,31 @@ class Residual:
 
 @dataclass(frozen=True)
 class Gathered:
-    """A rectangle of a map of one image: its pixels, row by row, are the result's from `place` on, in a form."""
+    """Lines of pixels of a map that follow each other in the result: counts, and steps from one to the next.
+
+    Parameters
+    ----------
+    source, form
+        Of what map, all its images one below the other, and which requantization.
+    first
+        Row and column of the first pixel.
+    lines, step
+        How many lines there are, and rows and columns from one to the next.
+    pixels, stride
+        How many pixels are in each, and columns from one to the next; with a stride of 0 one pixel again and again.
+    place, pitch
+        The first pixel's place in the result, and from a line's to the next line's.
+    """
 
     source: View
     form: int
-    rows: Pair
-    columns: Pair
+    first: Pair
+    lines: int
+    step: Pair
+    pixels: int
+    stride: int
     place: int
+    pitch: int
 
 
 @dataclass(frozen=True, eq=False)

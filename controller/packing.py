@@ -103,7 +103,7 @@ def pack_inputs(graph: Graph, config: Config) -> tuple[Graph, dict[str, Packing]
 
 def _stems(graph: Graph) -> Iterator[tuple[int, Convolution]]:
     """Convolutions that alone read a network input."""
-    inputs = {port.tensor.name for port in graph.inputs} - {port.tensor.name for port in graph.outputs}
+    inputs = {port.tensor.name for port in graph.inputs} - {tensor.name for tensor in graph.leaving}
     reads = Counter(tensor.name for node in graph.nodes for tensor in sources(node))
     for index, node in enumerate(graph.nodes):
         if not isinstance(node, Convolution) or node.groups > 1:

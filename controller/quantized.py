@@ -48,10 +48,15 @@ def evaluate(graph: Graph, inputs: Mapping[str, Stored]) -> dict[str, Stored]:
 
     `inputs` are stored integers by ONNX input name, as `quantize_inputs` makes them.
     """
-    maps = {port.tensor.name: inputs[port.name] for port in graph.inputs}
+    maps = stored_inputs(graph, inputs)
     for node in graph.nodes:
         maps[node.result.name] = evaluate_node(node, maps)
     return maps
+
+
+def stored_inputs(graph: Graph, inputs: Mapping[str, Stored]) -> dict[str, Stored]:
+    """The maps that the host stores, by tensor name."""
+    return {port.tensor.name: port.taken(inputs[port.name]) for port in graph.inputs}
 
 
 def evaluate_node(node: Node, maps: Mapping[str, Stored]) -> Stored:
@@ -93,7 +98,7 @@ def _sums(
 
 
 def quantize_inputs(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Stored]:
-    """Float inputs by ONNX name as stored integers.
+    """Float inputs by ONNX name as stored integers, each as the map that ONNX's input is.
 
     Raises
     ------
@@ -110,26 +115,53 @@ def quantize_inputs(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[st
         real = np.asarray(inputs[port.name])
         if real.shape != port.shape:
             raise ModelError(f"{graph.name}: input '{port.name}' must have shape {port.shape}, not {real.shape}")
-        form = quantization_of(port.tensor)
+        [tensor] = port.tensors
+        form = quantization_of(tensor)
         integers = numerics.quantize(real.astype(np.float32), form.scale, form.zero, form.low, form.high)
-        stored[port.name] = _as_stored(port, (integers - port.tensor.offset).astype(np.int8))
+        stored[port.name] = _as_stored(port, tensor.shape, (integers - tensor.offset).astype(np.int8))
     return stored
 
 
-def _as_stored(port: Port, integers: Stored) -> Stored:
-    """A map of integers that have the port's shape."""
+def _as_stored(port: Port, shape: Shape, integers: Stored) -> Stored:
+    """A map of some shape of integers that have the port's."""
     if not port.tokens:
-        return integers.reshape(port.tensor.shape)
-    batch, channels, _, width = port.tensor.shape
+        return integers.reshape(shape)
+    batch, channels, _, width = shape
     return integers.reshape(batch, width, channels).transpose(0, 2, 1)[:, :, None]
 
 
-def as_onnx(port: Port, stored: Stored) -> NDArray[Any]:
-    """A stored map as ONNX has it: uint8 or int8, of the port's shape."""
-    kind = np.uint8 if port.tensor.unsigned else np.int8
+def as_onnx(port: Port, maps: Mapping[str, Stored]) -> NDArray[Any]:
+    """An output as ONNX has it, of stored maps by tensor name: uint8 or int8, of the port's shape."""
+    if port.elements is not None:
+        parts = [_integers(tensor, maps[tensor.name]) for tensor in port.tensors]
+        return port.elements.values(parts, port.tensor.offset)
+    stored = maps[port.tensor.name]
     if port.tokens:
         stored = stored[:, :, 0].transpose(0, 2, 1)
-    return (stored.astype(np.int16) + port.tensor.offset).astype(kind).reshape(port.shape)
+    return _integers(port.tensor, stored).reshape(port.shape)
+
+
+def _integers(tensor: Tensor, stored: Stored) -> NDArray[Any]:
+    """Stored integers as ONNX has them."""
+    return (stored.astype(np.int16) + tensor.offset).astype(np.uint8 if tensor.unsigned else np.int8)
+
+
+def integers_of(port: Port, found: NDArray[Any]) -> NDArray[Any]:
+    """An output of onnxruntime as integers, of the port's shape: it may be what they stand for.
+
+    A float32 product of an integer and a scale, divided by that scale and rounded, is the integer.
+    """
+    if found.dtype.kind != "f":
+        return found.reshape(port.shape)
+    if port.elements is None:
+        form = quantization_of(port.tensor)
+        return numerics.quantize(found, form.scale, form.zero, form.low, form.high).reshape(port.shape)
+    which, _ = port.elements.parts()
+    made = np.zeros(port.shape, np.int64)
+    for place, tensor in [(-1, port.tensor), *enumerate(port.tensors)]:
+        form, here = quantization_of(tensor), which == place
+        made[here] = numerics.quantize(found.reshape(port.shape)[here], form.scale, form.zero, form.low, form.high)
+    return made
 
 
 def convolve(node: Convolution, source: Stored) -> NDArray[np.int64]:
@@ -226,5 +258,7 @@ def _parts(node: Concatenation | Gather, maps: Mapping[str, Stored]) -> list[Sto
 
 
 def _gather(node: Gather, maps: Mapping[str, Stored]) -> Stored:
-    flat = [part.reshape(*part.shape[:2], -1) for part in _parts(node, maps)]
-    return np.stack([flat[place][:, :, pixel] for place, pixel in node.pixels], axis=2)[:, :, None]
+    images, channels, height, width = node.result.shape
+    flat = [part.swapaxes(0, 1).reshape(channels, -1) for part in _parts(node, maps)]
+    made = np.stack([flat[place][:, pixel] for place, pixel in node.pixels], axis=1)
+    return made.reshape(channels, images, height, width).swapaxes(0, 1)

@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from controller.absorbed import absorbed
+from controller.activation import activation_bounds
 from controller.chosen import chosen
 from controller.factors import check_factors
 from controller.functions import finished, sides
-from controller.graph import Graph, Node, Port, Shape, Tensor
+from controller.graph import Gather, Graph, Node, Port, Tensor
+from controller.join import joint, lower_concat
 from controller.lower import LOWERINGS, STACKED
-from controller.moves import MOVES, laid, moved, origins_of
+from controller.moves import MOVES, exchanged, joined, laid, moved, origins_of
 from controller.names import Names
-from controller.rescale import rescale
-from controller.size import check_size
-from controller.source import HOW_TO_QUANTIZE, Source, SourceNode, open_source
+from controller.ports import arranged, free, input_shape, output_port, read_ports
+from controller.refusal import ModelError
+from controller.rescale import rescale, rescaled
+from controller.source import Source, SourceNode, open_source
 from controller.values import (
     Function,
+    Joined,
     Later,
     Map,
     Moved,
@@ -37,6 +42,8 @@ from controller.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+#: What a QuantizeLinear ends.
+Ending = Unfinished | Several | Function | Waiting | Joined
 _PASSED_THROUGH = ("Identity", "Dropout")
 
 
@@ -64,7 +71,8 @@ class _Reader:
         self.names = Names(source, {name: Waiting(name, shape) for name, shape in source.shapes.items()})
         self.nodes: list[Node] = []
         self.inputs: list[Port] = []
-        self.ended: dict[tuple[Unfinished | Several | Function | Waiting, Quantization], Map | Stack] = {}
+        self.ended: dict[tuple[Ending, Quantization], Map | Stack | Moved] = {}
+        self.rescaled: dict[tuple[str, Quantization], Tensor] = {}
 
     def graph(self) -> Graph:
         for node in self.source.nodes:
@@ -73,8 +81,13 @@ class _Reader:
                     self._take(node)
             except FloatingPointError:
                 raise self.source.refuse(node, "must have scales whose products and ratios float32 can hold") from None
-        outputs = tuple(self._output(name) for name in self.source.outputs)
-        return Graph(Path(self.source.file).stem, tuple(self.nodes), tuple(self.inputs), outputs)
+        outputs = []
+        for name in self.source.outputs:
+            port, nodes = output_port(self.names, name)
+            outputs.append(port)
+            self.nodes += nodes
+        inputs = read_ports(self.inputs, self.nodes, outputs)
+        return Graph(Path(self.source.file).stem, tuple(self.nodes), inputs, tuple(outputs))
 
     def _take(self, node: SourceNode) -> None:
         values = self.names.values
@@ -87,10 +100,13 @@ class _Reader:
             values[node.output] = value
         elif node.kind in MOVES:
             values |= zip(node.outputs, moved(self.names, node), strict=True)
+        elif node.kind == "Concat":
+            values[node.output] = self._joined(node)
         elif node.kind in {"Relu", "Clip"} and isinstance(value, Unfinished):
             low, high = activation_bounds(self.names, node)
             values[node.output] = replace(value, low=max(value.low, low), high=min(value.high, high))
         elif node.kind in LOWERINGS:
+            node = absorbed(self.names, node)
             self._choose(node, node.inputs)
             values[node.output] = LOWERINGS[node.kind](self.names, node)
         elif node.kind in {"Relu", "Clip"}:
@@ -98,6 +114,25 @@ class _Reader:
             values[node.output] = self._clamped(node)
         else:
             raise self.source.refuse(node, f"is not supported: the operators are {', '.join(supported())}")
+
+    def _joined(self, node: SourceNode) -> Unfinished | Joined:
+        """A Concat: of channels or of tokens where it is one, else of elements wherever they lie."""
+        values, count = dict(self.names.values), len(self.nodes)
+        try:
+            self._choose(node, node.inputs, arranging=False)
+            made = lower_concat(self.names, node)
+        except ModelError:
+            found = joint(self.names, node, values)
+            if found is None:
+                raise
+        else:
+            copied = any(isinstance(one, Gather) for one in self.nodes[count:])
+            found = joint(self.names, node, values) if copied else None
+            if found is None:
+                return made
+        self.names.values |= values
+        del self.nodes[count:]
+        return found
 
     def _clamped(self, node: SourceNode) -> Unfinished | Function:
         """A Relu or Clip that follows no operator which does it on its way."""
@@ -121,11 +156,15 @@ class _Reader:
         form = self.names.quantization_of_map(node)
         value = values.get(name)
         if isinstance(value, Moved) and quantization_of(value.tensor) != form:
-            self._choose(node, node.inputs, stacked=True)
-            value = values[name]
+            made = free(self.source, node, name, value, stacked=True)
+            if made is None:
+                values[node.output] = replace(self._in(node, node.output, value, form), quantized=True)
+                return
+            value, nodes = made
+            self.nodes += nodes
         if isinstance(value, Later):
             values[node.output] = self._later(value, node.output, form)
-        elif isinstance(value, Unfinished | Several | Function | Waiting):
+        elif isinstance(value, Unfinished | Several | Function | Waiting | Joined):
             values[node.output] = self._ended(value, node.output, form)
         elif isinstance(value, Map | Stack | Moved) and quantization_of(value.tensor) == form:
             values[node.output] = replace(value, quantized=True)
@@ -147,18 +186,23 @@ class _Reader:
             here = laid(self.names, node, here)[place]
         return replace(here, quantized=True)
 
-    def _ended(self, value: Unfinished | Several | Function | Waiting, name: str, form: Quantization) -> Map | Stack:
+    def _ended(self, value: Ending, name: str, form: Quantization) -> Map | Stack | Moved:
         """A value in its quantization; once, if it is so quantized in several places."""
         key = value, form
         if key not in self.ended:
             self.ended[key] = self._end(finished(value) if isinstance(value, Function) else value, name, form)
         return self.ended[key]
 
-    def _end(self, value: Unfinished | Several | Waiting, name: str, form: Quantization) -> Map | Stack:
+    def _end(
+        self, value: Unfinished | Several | Waiting | Joined, name: str, form: Quantization
+    ) -> Map | Stack | Moved:
+        if isinstance(value, Joined):
+            parts = [self._in(value.node, name, part, form) for part in value.parts]
+            return replace(joined(parts, value.axis), quantized=True)
         if isinstance(value, Waiting):
             if value.name in {port.name for port in self.inputs}:
                 raise self.source.refuse(f"input '{value.name}'", "must have one quantization, not several")
-            shape, tokens = _four(self.source, value)
+            shape, tokens = input_shape(self.source, value)
             tensor = stored(name, shape, form)
             self.inputs.append(Port(value.name, value.shape, tensor, tokens))
             return Map(tensor, len(value.shape), tokens=tokens)
@@ -167,7 +211,21 @@ class _Reader:
             return Stack(tuple(tensors), value.leading, value.turned)
         return Map(self._finish(value, name, form), value.rank, tokens=value.tokens)
 
-    def _choose(self, where: SourceNode | str, names: Iterable[str], *, stacked: bool = False) -> None:
+    def _in(self, node: SourceNode, name: str, moved: Moved, form: Quantization) -> Moved:
+        """What layout operators made, of maps in some quantization."""
+        tensors = []
+        for one in moved.tensors:
+            key = one.name, form
+            if quantization_of(one) == form:
+                self.rescaled[key] = one
+            elif key not in self.rescaled:
+                self.rescaled[key] = self._rescale(node, one, f"{one.name}, scale of {name}", form)
+            tensors.append(self.rescaled[key])
+        return exchanged(moved, tensors, lambda integer: rescaled(integer, moved.tensor, tensors[0]))
+
+    def _choose(
+        self, where: SourceNode | str, names: Iterable[str], *, stacked: bool = False, arranging: bool = True
+    ) -> None:
         """Have what layout operators made and something reads be feature maps."""
         kind = where.kind if isinstance(where, SourceNode) else ""
         stacked, matrices = stacked or kind in STACKED, kind == "MatMul"
@@ -176,10 +234,21 @@ class _Reader:
             if matrices and isinstance(value, Map) and value.rank == 4 and not value.quantized:
                 value = origins_of(value)
             if isinstance(value, Moved):
-                self.names.values[name], nodes = chosen(
+                port = self._only_input(value) if arranging and kind != "MatMul" else None
+                made = port and free(self.source, where, name, value, stacked=stacked)
+                here = None if made or port is None else arranged(port, name, value)
+                if here is not None:
+                    self.inputs.append(here[1])
+                    made = here[0], []
+                self.names.values[name], nodes = made or chosen(
                     self.source, where, name, value, stacked=stacked, matrices=matrices
                 )
                 self.nodes += nodes
+
+    def _only_input(self, value: Moved) -> Port | None:
+        """The input that all of a value is of."""
+        [*some] = (port for port in self.inputs if port.tensor in value.tensors and port.elements is None)
+        return some[0] if len(some) == len(value.tensors) == 1 else None
 
     def _finish(self, value: Unfinished, name: str, form: Quantization) -> Tensor:
         """The result of an operator in its quantization."""
@@ -232,48 +301,10 @@ class _Reader:
             raise self.source.refuse(node, "must have the scale and zero point of the QuantizeLinear before it")
         values[node.output] = replace(value, quantized=False)
 
-    def _output(self, name: str) -> Port:
-        self._choose(f"output '{name}'", [name])
-        value = self.names.values.get(name)
-        value = value.value if isinstance(value, Later) else value
-        value = value.parts[0] if isinstance(value, Several) else value
-        if isinstance(value, Unfinished | Function):
-            raise self.source.refuse(
-                value.node, f"must be followed by a QuantizeLinear: its result is float; {HOW_TO_QUANTIZE}"
-            )
-        if not isinstance(value, Map):
-            raise self.source.refuse(f"output '{name}'", "must be computed from a quantized tensor")
-        return Port(name, value.onnx_shape, value.tensor, value.tokens)
-
 
 def supported() -> tuple[str, ...]:
     """The ONNX operators that are read, in alphabetical order."""
     return tuple(sorted({*LOWERINGS, *MOVES, *_PASSED_THROUGH, "Relu", "Clip", "QuantizeLinear", "DequantizeLinear"}))
-
-
-def activation_bounds(names: Names, node: SourceNode) -> tuple[float, float]:
-    """The real bounds that a Relu or Clip sets."""
-    if node.kind == "Relu":
-        return 0.0, np.inf
-    low, high = names.number(node, 1), names.number(node, 2)
-    ends = [default if end is None else end for end, default in ((low, -np.inf), (high, np.inf))]
-    if any(np.size(end) != 1 or np.isnan(end).any() for end in ends):
-        raise names.source.refuse(node, "must have one number as each bound")
-    least, most = (float(np.reshape(end, ())) for end in ends)
-    return least, most
-
-
-def _four(source: Source, value: Waiting) -> tuple[Shape, bool]:
-    """The map that an input is; whether its last dimension is channels: of 3 it is taken to be tokens."""
-    check_size(source, f"input '{value.name}'", value.shape)
-    match value.shape:
-        case images, channels:
-            return (images, channels, 1, 1), False
-        case images, tokens, channels:
-            return (images, channels, 1, tokens), True
-        case images, channels, height, width:
-            return (images, channels, height, width), False
-    raise source.refuse(f"input '{value.name}'", f"must have 2, 3 or 4 dimensions, not {len(value.shape)}")
 
 
 def _rescaling(node: SourceNode, source: Tensor) -> Callable[[Tensor, float, float], Node]:

@@ -56,7 +56,7 @@ class Reference:
             self.operators = tuple(node.op_type for node in onnx.load(place, load_external_data=False).graph.node)
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Quantized tensors by name, uint8 or int8, for float inputs by name.
+        """Quantized tensors by name, uint8 or int8, for float inputs by name; an output that ends otherwise is float.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class Reference:
 
 
 def quantized_tensors(model: onnx.ModelProto, *, every: bool) -> list[str]:
-    """Names of quantized activations: all, or those that a DequantizeLinear turns into the model's outputs."""
+    """Names of quantized activations: all, or the model's outputs, where they end in a DequantizeLinear before it."""
     constants = {tensor.name for tensor in model.graph.initializer}
     if every:
         return [
@@ -80,7 +80,8 @@ def quantized_tensors(model: onnx.ModelProto, *, every: bool) -> list[str]:
             if node.op_type == "QuantizeLinear" and node.input[0] not in constants
         ]
     makers = {name: node for node in model.graph.node for name in node.output}
-    return [makers[entry.name].input[0] for entry in model.graph.output]
+    ends = {name for name, node in makers.items() if node.op_type == "DequantizeLinear"}
+    return [makers[entry.name].input[0] if entry.name in ends else entry.name for entry in model.graph.output]
 
 
 def _with_outputs(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:

@@ -46,6 +46,13 @@ def looked_up(source: Tensor, result: Tensor, entries: Integers) -> Requantize:
     return Requantize(np.zeros(channels, np.int32), np.ones(channels, np.float32), 0, -128, 127, table)
 
 
+def rescaled(integer: int, source: Tensor, result: Tensor) -> int:
+    """A stored integer of one quantization in another one."""
+    before, after = quantization_of(source), quantization_of(result)
+    real = dequantize(np.array([integer + source.offset]), before.scale, before.zero)
+    return int(quantize(real, after.scale, after.zero, after.low, after.high)[0]) - result.offset
+
+
 def rescale(name: str, source: Tensor, result: Tensor, low: float, high: float) -> Rescale:
     """The node of `rescaling`."""
     return Rescale(name, source, result, rescaling(source, result, low, high))

@@ -48,7 +48,7 @@ class Riders:
         self.graph, self.config = graph, config
         self.producers: dict[str, Node] = {node.result.name: node for node in graph.nodes}
         self._reads = Counter(tensor.name for node in graph.nodes for tensor in sources(node))
-        self._kept = {port.tensor.name for port in (*graph.inputs, *graph.outputs)}
+        self._kept = {one.name for one in (*(port.tensor for port in graph.inputs), *graph.leaving)}
         self.additions = self._additions()
         self.changes = {
             node.source.name: node for node in graph.nodes if isinstance(node, Rescale) and self._changes(node)

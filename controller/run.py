@@ -149,7 +149,7 @@ def run_rtl(
 def expected_outputs(graph: Graph, inputs: Floats) -> dict[str, NDArray[Any]]:
     """What the integers of the graph say, by ONNX output name, as ONNX has them."""
     maps = evaluate(graph, quantize_inputs(graph, inputs))
-    return {port.name: as_onnx(port, maps[port.tensor.name]) for port in graph.outputs}
+    return {port.name: as_onnx(port, maps) for port in graph.outputs}
 
 
 def agreement(expected: Mapping[str, NDArray[Any]], got: Mapping[str, NDArray[Any]]) -> Agreement:
@@ -190,4 +190,4 @@ def first_record_difference(
 
 def _outputs(compiled: Compiled, dram: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     stored = compiled.outputs(dram)
-    return {port.name: as_onnx(port, stored[port.name]) for port in compiled.graph.outputs}
+    return {port.name: as_onnx(port, stored) for port in compiled.graph.outputs}

@@ -245,7 +245,7 @@ class Stored:
     def _buffer(self, home: str, height: int, width: int, blocks: int) -> Buffer:
         if home not in self.buffers:
             kind = TensorClass.ACTIVATION
-            leaving = {root for port in self.graph.outputs for root, _ in self.features[port.tensor.name]}
+            leaving = {root for tensor in self.graph.leaving for root, _ in self.features[tensor.name]}
             if any(self._home(root)[0] == home for root in leaving):
                 kind = TensorClass.OUTPUT
             if any(port.tensor.name == home for port in self.graph.inputs):

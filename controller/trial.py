@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from controller.commands import Command
     from controller.layout import Buffer, View
-    from controller.operators import Operator
+    from controller.operators import Gathered, Operator
     from spec.config import Config
 
 _ALIGNMENT = 4096
@@ -66,10 +66,15 @@ def shape(operator: Operator) -> Hashable:
         operator.kernel, operator.strides, operator.dilations, operator.pads, operator.groups,
         tuple(operator.mode_of(form) for form in range(len(operator.forms))),
         operator.turned, operator.statistic,
-        tuple((operator.views.index(one.source), one.rows, one.columns, one.place) for one in operator.gathered),
+        tuple(_lines(one, operator) for one in operator.gathered),
         None if operator.which is None else operator.which.tobytes(),
         tuple(_extent(view, operator.buffers) for view in operator.views),
     )  # fmt: skip
+
+
+def _lines(one: Gathered, operator: Operator) -> Hashable:
+    source = operator.views.index(one.source)
+    return source, one.first, one.lines, one.step, one.pixels, one.stride, one.place, one.pitch
 
 
 def _extent(view: View, buffers: Sequence[Buffer]) -> Hashable:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from controller.access.compose import Origins
+    from controller.elements import Elements
     from controller.numerics import Floats, Integers
     from controller.source import SourceNode
 
@@ -112,11 +113,36 @@ class Stack:
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """What layout operators made of feature maps of one quantization: where in them each element comes from."""
+    """What layout operators made of feature maps: where in them each element comes from.
 
-    tensors: tuple[Tensor, ...]
-    origins: Origins
+    Parameters
+    ----------
+    elements
+        That, as a table. The maps have one quantization, but for those of a Concat that none follows.
+    access
+        The same on integer sets, when it is asked for.
+    quantized
+        They are integers to ONNX.
+    """
+
+    elements: Elements
+    access: Callable[[], Origins]
     quantized: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that ONNX gives it."""
+        return self.elements.numbers.shape
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The maps."""
+        return self.elements.tensors
+
+    @property
+    def origins(self) -> Origins:
+        """Where its elements come from, on integer sets."""
+        return self.access()
 
     @property
     def tensor(self) -> Tensor:
@@ -189,6 +215,15 @@ class Waiting:
 
 
 @dataclass(frozen=True, eq=False)
+class Joined:
+    """A Concat of what layout operators made, along any axis, that waits for its QuantizeLinear, if there is one."""
+
+    node: SourceNode
+    parts: tuple[Moved, ...]
+    axis: int
+
+
+@dataclass(frozen=True, eq=False)
 class Later:
     """What layout operators make of a value that is not quantized yet: done when it is.
 
@@ -200,11 +235,11 @@ class Later:
         The operators in order, and which of its results each hands on.
     """
 
-    value: Unfinished | Several | Function | Waiting
+    value: Unfinished | Several | Function | Waiting | Joined
     moves: tuple[tuple[SourceNode, int], ...]
 
 
-Value = QuantizedConstant | Map | Stack | Moved | Unfinished | Several | Function | Waiting | Later
+Value = QuantizedConstant | Map | Stack | Moved | Unfinished | Several | Function | Waiting | Joined | Later
 
 
 @dataclass(frozen=True)

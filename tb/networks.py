@@ -75,7 +75,7 @@ def check(case: Case, seen: Observed, machine: Machine) -> None:
     assert found is None, f"{case.name}: {found}"
     stored = compiled.outputs(np.frombuffer(seen.dram, np.uint8))
     gaps = np.concatenate([
-        (as_onnx(port, stored[port.name]).astype(int) - case.reference[port.name].astype(int)).ravel()
+        (as_onnx(port, stored).astype(int) - case.reference[port.name].astype(int)).ravel()
         for port in compiled.graph.outputs
     ])  # fmt: skip
     assert not gaps.any(), f"{case.name}: {np.count_nonzero(gaps)} of {gaps.size} outputs differ"

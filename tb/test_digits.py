@@ -40,7 +40,7 @@ def test_digits(path, name, seed):
         cases += [under(case, Memory(profile=one)) for one in profiles]
     observed = run(config, cases, seed)
     for case, seen in zip(cases, observed, strict=True):
-        stored = compiled.outputs(np.frombuffer(seen.dram, np.uint8))[OUTPUT]
+        stored = compiled.outputs(np.frombuffer(seen.dram, np.uint8))[compiled.graph.outputs[0].tensor.name]
         assert stored.argmax() == case.reference[OUTPUT].argmax(), f"{case.name}: the class must be onnxruntime's"
     cycles = {case.memory.profile: seen.cycles for case, seen in zip(cases, observed, strict=True)}
     print(f"{name}: " + ", ".join(f"{profile} {number:,} cycles" for profile, number in cycles.items()))

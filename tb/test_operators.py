@@ -7,11 +7,13 @@ import pytest
 
 from controller.compiler import compile_graph
 from controller.inputs import random_inputs
+from controller.quantized import integers_of
 from controller.read import read
 from controller.reference import Reference
 from spec.config import CONFIGS
 from spec.memory import PROFILES, Memory
 from tb.networks import Case, run
+from tests.controller.layouts import LAYOUTS
 from tests.controller.models import QdqModel
 from tests.controller.networks import NETWORKS
 from tests.controller.operators import OPERATORS
@@ -104,7 +106,7 @@ EVERYTHING = (
 
 def cases(config, folder, seed):
     """Every operator and small network, unsigned and signed, its numbers from the seed; profiles take turns."""
-    for index, build in enumerate((*EVERYTHING, *OPERATORS, *NETWORKS)):
+    for index, build in enumerate((*EVERYTHING, *OPERATORS, *NETWORKS, *LAYOUTS)):
         for unsigned in (True, False):
             name = f"{build.__name__}-{'uint8' if unsigned else 'int8'}"
             model = QdqModel(unsigned, np.random.default_rng([seed, index]))
@@ -113,7 +115,7 @@ def cases(config, folder, seed):
             graph = read(path)
             inputs = random_inputs(graph, seed)
             found = Reference(path).run(inputs).values()
-            outputs = {port.name: array.reshape(port.shape) for port, array in zip(graph.outputs, found, strict=True)}
+            outputs = {port.name: integers_of(port, array) for port, array in zip(graph.outputs, found, strict=True)}
             memory = Memory(profile=PROFILES[(2 * index + unsigned) % len(PROFILES)])
             case = Case(f"{name} on {config.name}", compile_graph(graph, config), inputs, outputs, memory)
             assert len(case.job.image) <= 1 << 20

@@ -28,7 +28,7 @@ _GRAINS = (1, 4, 16, 64)
 
 def write_quantized(
     path: Path, model: onnx.ModelProto, batches: Sequence[Feeds], alike: Sequence[Sequence[str]] = (), *,
-    fused: bool = False,
+    floats: Sequence[str] = (), fused: bool = False,
 ) -> Path:  # fmt: skip
     """Quantize a float network and write it; the same bytes every time on one kind of machine.
 
@@ -45,6 +45,8 @@ def write_quantized(
         What to calibrate with: arrays by the inputs' names.
     alike
         Sets of maps that have one scale: that of all their values together.
+    floats
+        Nodes that are left as they are.
     fused
         Whether there is something to fuse, so that onnxruntime's preprocessing is done, as quantize_static wants it to
         be: products and biases become one Gemm.
@@ -65,6 +67,7 @@ def write_quantized(
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=list(floats),
             extra_options={"TensorQuantOverrides": _shared(plain, _Calibration(batches), alike)},
         )
         os.replace(quantized, path)  # noqa: PTH105

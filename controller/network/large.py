@@ -39,7 +39,7 @@ LARGE: Mapping[str, tuple[str, Callable[[int], tuple[Plain, str | list[str]]]]] 
     "shufflenetv2": ("ShuffleNetV2, 224 x 224, drawn weights", shufflenetv2),
     "squeezenet": ("SqueezeNet 1.1, 224 x 224, drawn weights", squeezenet),
     "vgg16": ("VGG-16, 224 x 224, drawn weights; 138 million of them", vgg16),
-    "ssd300": ("SSD300 on MobileNetV1, 300 x 300, drawn weights; its outputs are the twelve maps of its heads", ssd300),
+    "ssd300": ("SSD300 on MobileNetV1, 300 x 300, drawn weights; to its lists of boxes and scores", ssd300),
 })
 
 
@@ -76,4 +76,4 @@ def write_large(name: str, path: Path | str, *, side: int | None = None, seed: i
     net, output = build(side)
     images = draw_images(np.random.default_rng((seed, 1)), _IMAGES, side)
     batches = [{INPUT: batch} for batch in np.split(images, _IMAGES)]
-    return write_quantized(Path(path), net.model(output, seed), batches, net.alike)
+    return write_quantized(Path(path), net.model(output, seed), batches, net.alike, floats=net.floats)

@@ -65,21 +65,24 @@ class Plain:
     Members
     -------
     shapes
-        Channels, height and width of every feature map, by name.
+        Channels, height and width of every feature map, by name; of a list of pixels, how many and their values.
     layers
         Every layer with weights, in order.
     macs
         Multiplications by a weight for one image, padding included.
     alike
         Sets of maps that are to be quantized with one scale.
+    floats
+        Nodes that are not to be quantized.
     """
 
     def __init__(self, name: str, side: int) -> None:
         self.name = name
-        self.shapes: dict[str, tuple[int, int, int]] = {INPUT: (3, side, side)}
+        self.shapes: dict[str, tuple[int, ...]] = {INPUT: (3, side, side)}
         self.layers: list[Parameters] = []
         self.macs = 0
         self.alike: list[tuple[str, ...]] = []
+        self.floats: list[str] = []
         self._constants: dict[str, list[int]] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._vectors: set[str] = set()
@@ -124,6 +127,19 @@ class Plain:
         """Maps of one size side by side along channels."""
         channels = sum(self.shapes[one][0] for one in operands)
         return self._node("Concat", name, operands, (channels, *self.shapes[operands[0]][1:]), axis=1)
+
+    def listed(self, name: str, maps: list[str], values: int) -> str:
+        """The values of all pixels of some maps, one pixel after the other: layout operators, which stay float."""
+        self._constants[f"{name}.values"] = [0, -1, values]
+        for one in maps:
+            self._nodes += [
+                helper.make_node("Transpose", [one], [f"{one}_turned"], name=f"{one}_turned", perm=[0, 2, 3, 1]),
+                helper.make_node("Reshape", [f"{one}_turned", f"{name}.values"], [f"{one}_list"], name=f"{one}_list"),
+            ]
+            self.floats += [f"{one}_turned", f"{one}_list"]
+        self.floats.append(name)
+        count = sum(prod(self.shapes[one]) for one in maps) // values
+        return self._node("Concat", name, [f"{one}_list" for one in maps], (count, values), axis=1)
 
     def halves(self, name: str, source: str) -> tuple[str, str]:
         """The first and the second half of a map's channels."""
@@ -195,7 +211,7 @@ class Plain:
             yield "six", np.array(6, np.float32)
 
     def _node(
-        self, kind: str, name: str, operands: list[str], shape: tuple[int, int, int], activation: Activation = None,
+        self, kind: str, name: str, operands: list[str], shape: tuple[int, ...], activation: Activation = None,
         **attributes: Any,  # noqa: ANN401 - as ONNX has them
     ) -> str:  # fmt: skip
         result = f"{name}_sums" if activation else name

@@ -4,8 +4,10 @@ Liu et al., "SSD: Single Shot MultiBox Detector", arXiv 1512.02325, with the lay
 and the priors of github.com/chuanqi305/MobileNet-SSD (MobileNetSSD_deploy.prototxt) for Pascal VOC. BatchNorm is folded
 into weights and biases.
 
-The heads' maps are the network's outputs. In that file channels become last and all sizes one list of boxes and one of
-classes, which would move pixels, a copy that the machine cannot make; then come softmax and suppression of boxes.
+As there, channels become last, and all sizes one list of boxes and one of scores: (batch, priors, 4) and (batch,
+priors, classes). These are layout operators, which are left float, so that each head keeps a scale of its own; the host
+does them as it reads the heads' maps, and the machine spends no cycle. Behind them come softmax, the decoding of boxes
+against priors and non-maximum suppression, which are not part of this network: no accelerator's matter.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ _HEADED = (11, 13)
 _BEHIND = ((256, 512), (128, 256), (128, 256), (64, 128))
 #: Boxes that are tried at each pixel of each size.
 _PRIORS = (3, 6, 6, 6, 6, 6)
-#: Values of a box, and classes of Pascal VOC with its background.
-_BOX, _CLASSES = 4, 21
+#: Of each prior: the values of a box, and the classes of Pascal VOC with its background.
+_VALUES = {"boxes": 4, "classes": 21}
 
 
 def ssd300(side: int = 300) -> tuple[Plain, list[str]]:
-    """The network and its outputs, each size's boxes and classes; `side` is the image's."""
+    """The network and its outputs, boxes and scores of all sizes; `side` is the image's."""
     net = Plain("ssd300", side)
     made = pairs(net)
     maps = {f"conv{number}": made[number - 1] for number in _HEADED}
@@ -33,8 +35,11 @@ def ssd300(side: int = 300) -> tuple[Plain, list[str]]:
         here = net.convolve(f"conv{number}_1", here, narrow, 1)
         here = net.convolve(f"conv{number}_2", here, wide, 3, stride=2)
         maps[here] = here
-    return net, [
-        net.convolve(f"{label}_{head}", source, priors * values, 1, activation=None)
+    heads = [
+        (net.convolve(f"{label}_{head}", source, priors * values, 1, activation=None), head)
         for (label, source), priors in zip(maps.items(), _PRIORS, strict=True)
-        for head, values in (("boxes", _BOX), ("classes", _CLASSES))
+        for head, values in _VALUES.items()
+    ]
+    return net, [
+        net.listed(head, [name for name, kind in heads if kind == head], values) for head, values in _VALUES.items()
     ]

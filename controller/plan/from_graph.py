@@ -42,7 +42,7 @@ def from_graph(graph: Graph) -> Network:
         tuple(Tensor(tensor.name, tensor.shape, 1) for tensor in made),
         tuple(_with(_operator(node), given) for node in nodes),
         tuple(port.tensor.name for port in graph.inputs),
-        tuple(port.tensor.name for port in graph.outputs),
+        tuple(tensor.name for tensor in graph.leaving),
     )
 
 

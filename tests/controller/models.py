@@ -156,7 +156,7 @@ def compare(path: Path, rng: np.random.Generator, batch: int | None = None) -> C
     maps = evaluate(graph, quantize_inputs(graph, inputs))
     wrong = elements = 0
     for port, wanted in zip(graph.outputs, reference.run(inputs).values(), strict=True):
-        got = as_onnx(port, maps[port.tensor.name])
+        got = as_onnx(port, maps)
         assert (got.dtype, got.shape) == (wanted.dtype, wanted.shape)
         wrong += int(np.count_nonzero(got != wanted))
         elements += got.size
