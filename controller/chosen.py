@@ -23,6 +23,8 @@ from controller.values import Map, Moved, Stack
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from controller.source import Source, SourceNode
 
 #: A channel of a map.
@@ -204,20 +206,32 @@ def _copied(name: str, value: Moved) -> tuple[Map, list[Node]] | None:
     TooManyWaysError
         If there would be too many.
     """
-    numbers, (images, *_) = value.elements.numbers, value.tensor.shape
+    too_many = None
+    for seen, tokens in _ways(value):
+        images, channels, height, width = seen.shape
+        elements = Elements(value.tensors, seen)
+        try:
+            found, nodes = copied(name, elements, (images, channels, height, width), _selected)
+        except TooManyWaysError as error:
+            too_many = too_many or error
+            continue
+        result, more = _joined(name, (images, channels, height, width), found)
+        return _Seen(value, tokens=tokens)(result), [*nodes, *more]
+    if too_many:
+        raise too_many
+    return None
+
+
+def _ways(value: Moved) -> list[tuple[NDArray[np.int64], bool]]:
+    """Ways to see a tensor as a map of images, channels, rows and columns, and whether these are tokens."""
+    numbers, images = value.elements.numbers, value.tensor.shape[0]
     match value.shape:
         case _, _, _, _:
-            seen, tokens = numbers, False
+            return [(numbers, False)]
         case _, _, _:
-            seen, tokens = numbers.transpose(0, 2, 1)[:, :, None], True
+            return [(numbers.transpose(0, 2, 1)[:, :, None], True), (numbers[:, :, None], False)]
         case count, _ if images == 1 and count > 1:
-            seen, tokens = numbers.T[None, :, None], True
+            return [(numbers.T[None, :, None], True)]
         case _, _:
-            seen, tokens = numbers[:, :, None, None], False
-        case _:
-            return None
-    height, width = seen.shape[2:]
-    shape = seen.shape[0], seen.shape[1], height, width
-    channels, nodes = copied(name, Elements(value.tensors, seen), shape, _selected)
-    result, more = _joined(name, shape, channels)
-    return _Seen(value, tokens=tokens)(result), [*nodes, *more]
+            return [(numbers[:, :, None, None], False)]
+    return []
