@@ -11,14 +11,15 @@ import numpy as np
 from controller.attributes import number, word
 from controller.functions import sides
 from controller.rational import sigmoid, tanh
-from controller.values import Function
+from controller.values import Function, clamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from controller.names import Names
     from controller.numerics import Floats
-    from controller.source import SourceNode
+    from controller.source import Source, SourceNode
+    from controller.values import Quantization, Unfinished
 
 
 def _hard_sigmoid(real: Floats, *, alpha: float, beta: float) -> Floats:
@@ -95,3 +96,22 @@ def activation_bounds(names: Names, node: SourceNode) -> tuple[float, float]:
         raise names.source.refuse(node, "must have one number as each bound")
     least, most = (float(np.reshape(end, ())) for end in ends)
     return least, most
+
+
+def check_absorbed(source: Source, value: Unfinished, form: Quantization) -> None:
+    """Check that the quantization behind a Relu or Clip has no other bounds.
+
+    Raises
+    ------
+    ModelError
+        If it has.
+    """
+    # onnxruntime drops a Relu or Clip that the quantization's own bounds imply, and runs it, and the
+    # operator before it, in float otherwise.
+    whole = clamped(form, value.low, value.high) == (form.low, form.high)
+    if not whole and not value.clamps:
+        raise source.refuse(
+            value.node,
+            "must be quantized before its Relu or Clip, or the zero point must be the lowest integer: "
+            "onnxruntime runs it in float otherwise",
+        )

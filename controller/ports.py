@@ -25,7 +25,7 @@ from controller.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -108,6 +108,12 @@ def arranged(port: Port, name: str, value: Moved) -> tuple[Map, Port] | None:
     elements = Elements(value.tensors, numbers.reshape(shape))
     here = Map(tensor, len(value.shape), quantized=value.quantized, tokens=tokens)
     return here, Port(port.name, port.shape, tensor, port.tokens, elements)
+
+
+def only_input(inputs: Iterable[Port], value: Moved) -> Port | None:
+    """The input, as ONNX has it, that all of a value is of."""
+    some = [port for port in inputs if port.tensor in value.tensors and port.elements is None]
+    return some[0] if len(some) == len(value.tensors) == 1 else None
 
 
 def _seen(value: Moved) -> tuple[NDArray[np.int64], Shape, bool] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from controller.absorbed import absorbed
-from controller.activation import activation_bounds
+from controller.activation import activation_bounds, check_absorbed
 from controller.chosen import chosen
 from controller.factors import check_factors
 from controller.functions import finished, sides
@@ -18,7 +18,7 @@ from controller.join import joint, lower_concat
 from controller.lower import LOWERINGS, STACKED
 from controller.moves import MOVES, exchanged, joined, laid, moved, origins_of
 from controller.names import Names
-from controller.ports import arranged, free, input_shape, output_port, read_ports
+from controller.ports import arranged, free, input_shape, only_input, output_port, read_ports
 from controller.refusal import ModelError
 from controller.rescale import rescale, rescaled
 from controller.source import Source, SourceNode, open_source
@@ -34,7 +34,6 @@ from controller.values import (
     Stack,
     Unfinished,
     Waiting,
-    clamped,
     quantization_of,
     stored,
 )
@@ -234,7 +233,7 @@ class _Reader:
             if matrices and isinstance(value, Map) and value.rank == 4 and not value.quantized:
                 value = origins_of(value)
             if isinstance(value, Moved):
-                port = self._only_input(value) if arranging and kind != "MatMul" else None
+                port = only_input(self.inputs, value) if arranging and kind != "MatMul" else None
                 made = port and free(self.source, where, name, value, stacked=stacked)
                 here = None if made or port is None else arranged(port, name, value)
                 if here is not None:
@@ -245,15 +244,10 @@ class _Reader:
                 )
                 self.nodes += nodes
 
-    def _only_input(self, value: Moved) -> Port | None:
-        """The input that all of a value is of."""
-        [*some] = (port for port in self.inputs if port.tensor in value.tensors and port.elements is None)
-        return some[0] if len(some) == len(value.tensors) == 1 else None
-
     def _finish(self, value: Unfinished, name: str, form: Quantization) -> Tensor:
         """The result of an operator in its quantization."""
         tensor = stored(name, value.shape, form)
-        self._check_absorbed(value, form)
+        check_absorbed(self.source, value, form)
         self.nodes += value.before
         self._add(value.node, value.build(tensor, value.low, value.high))
         return tensor
@@ -267,17 +261,6 @@ class _Reader:
     def _add(self, origin: SourceNode, node: Node) -> None:
         check_factors(self.source, origin, node)
         self.nodes.append(node)
-
-    def _check_absorbed(self, value: Unfinished, form: Quantization) -> None:
-        # onnxruntime drops a Relu or Clip that the quantization's own bounds imply, and runs it, and the
-        # operator before it, in float otherwise.
-        whole = clamped(form, value.low, value.high) == (form.low, form.high)
-        if not whole and not value.clamps:
-            raise self.source.refuse(
-                value.node,
-                "must be quantized before its Relu or Clip, or the zero point must be the lowest integer: "
-                "onnxruntime runs it in float otherwise",
-            )
 
     def _dequantize(self, node: SourceNode) -> None:
         values = self.names.values
