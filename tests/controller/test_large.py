@@ -60,9 +60,10 @@ def test_the_detector_has_the_published_parameters_and_boxes() -> None:
     assert round(net.parameters / 1e6, 3) == 5.783
     behind = sum(prod(net.shapes[layer.name]) * (2 if layer.activation else 1) for layer in net.layers)
     assert 2 * net.macs + behind == pytest.approx(2.316e9, abs=1e6)
-    sizes = [net.shapes[name] for name in outputs]
-    assert [height for _, height, _ in sizes[::2]] == [19, 10, 5, 3, 2, 1]
-    assert [sum(prod(size) for size in sizes[head::2]) for head in (0, 1)] == [1917 * 4, 1917 * 21]
+    labels = "11", "13", *(f"{number}_2" for number in range(14, 18))
+    sizes = [net.shapes[f"conv{label}_boxes"] for label in labels]
+    assert [height for _, height, _ in sizes] == [19, 10, 5, 3, 2, 1]
+    assert [net.shapes[name] for name in outputs] == [(1917, 4), (1917, 21)]
 
 
 @pytest.mark.parametrize(("name", "side"), [
@@ -77,14 +78,17 @@ def test_small_images_are_computed_exactly(name: str, side: int, tmp_path: Path)
     assert largest_difference(compiled, path, np.random.default_rng(1)) == 0
 
 
-def test_heads_of_the_detector_are_outputs(tmp_path: Path) -> None:
-    """Each as it leaves its convolution, boxes and classes of one size after another, in integers throughout."""
+def test_heads_of_the_detector_are_lists(tmp_path: Path) -> None:
+    """Boxes and scores of all sizes, each head in its own scale, in integers throughout; the host makes the lists."""
     path = write_large("ssd300", tmp_path / "model.onnx", side=32)
     labels = ("conv11", "conv13", *(f"conv{number}_2" for number in range(14, 18)))
-    wanted = [f"{label}_{head}" for label in labels for head in ("boxes", "classes")]
     outputs = read(path).outputs
-    assert [port.name for port in outputs] == wanted
-    assert all(port.tensor.zero > -128 for port in outputs), "heads have no Relu"
+    for port, head in zip(outputs, ("boxes", "classes"), strict=True):
+        assert port.name == head
+        wanted = [f"{label}_{head}_QuantizeLinear_Output" for label in labels]
+        assert [tensor.name for tensor in port.tensors] == wanted
+        assert len({tensor.scale for tensor in port.tensors}) == len(labels)
+        assert all(tensor.zero > -128 for tensor in port.tensors), "heads have no Relu"
     operators = Counter(Reference(path).operators)
     assert operators["QLinearConv"] == 27 + 8 + 12
     assert not {"Conv", "FusedConv", "Relu"} & set(operators)
