@@ -65,7 +65,7 @@ def compile_eagerly(
         if isinstance(event, Given) and event.constant:
             constants.append(event.constant)
         host.take(event)
-    tensors = [port.tensor for port in (*graph.inputs, *graph.outputs)] + [node.result for node in constants]
+    tensors = [*(port.tensor for port in graph.inputs), *graph.leaving, *(node.result for node in constants)]
     stream = host.stream
     instructions = _ended(stream)
     compiled = Compiled(

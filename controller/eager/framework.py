@@ -54,7 +54,7 @@ def events(graph: Graph, *, told: bool) -> Iterator[Event]:
     A tensor is freed when the operator has been called that is the last to read it, if the host is `told`: reference
     counts are exact, and no variable outlives its use. The caller holds inputs and outputs, the network its constants.
     """
-    held = {port.tensor.name for port in (*graph.inputs, *graph.outputs)}
+    held = {tensor.name for tensor in (*(port.tensor for port in graph.inputs), *graph.leaving)}
     held |= {node.result.name for node in graph.nodes if isinstance(node, Constant)}
     last = {tensor.name: index for index, node in enumerate(graph.nodes) for tensor in (*sources(node), node.result)}
     for port in graph.inputs:
@@ -69,5 +69,5 @@ def events(graph: Graph, *, told: bool) -> Iterator[Event]:
         for tensor in dict.fromkeys((*sources(node), node.result)):
             if told and last[tensor.name] == index and tensor.name not in held:
                 yield Freed(tensor)
-    for port in graph.outputs:
-        yield Fetched(port.tensor)
+    for tensor in graph.leaving:
+        yield Fetched(tensor)
