@@ -17,6 +17,8 @@ from controller.quantized import as_onnx, evaluate, quantize_inputs
 from controller.read import read
 from controller.reference import Reference
 from controller.refusal import ModelError
+from spec.config import CONFIGS
+from tests.controller.machine import compiled_and_checked, largest_difference
 from tests.controller.models import QdqModel, compare
 from tests.controller.token_operators import constant
 
@@ -173,20 +175,17 @@ def test_refuses_constants(kind: str, shape: tuple[int, ...], reason: str, tmp_p
     ("MatMul", ([1, 4, 5], [1, 4, 5]), "must have 5 rows in its second operand, not 4"),
     (
         "MatMul", ([1, 2, 4, 5], [1, 2, 5, 4]),
-        ("must read channels of one feature map, not 'DequantizeLinear1_out': it moves rows, columns or images, which "
-        "needs a copy that the machine cannot make"),
+        "must read a feature map, not 'DequantizeLinear1_out': its matrices are no channels of maps",
     ),
     (
         "MatMul", ([2, 5], [5, 4]),
         "must multiply tokens of one image: rows of this matrix are images of a batch",
     ),
-    ("Concat", ([2, 4, 5], [2, 3, 5]), "must join tokens of one image, not of a batch of 2"),
     ("Conv", ([1, 4, 5], [1, 4, 5]), "must not read tokens, whose channels are the last dimension"),
 ])  # fmt: skip
 def test_refuses_maps(kind: str, shapes: tuple[list[int], list[int]], reason: str, tmp_path: Path) -> None:
     model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
-    attributes = {"axis": 1} if kind == "Concat" else {}
-    assert refused(model, kind, [model.input(list(shape)) for shape in shapes], tmp_path, **attributes) == reason
+    assert refused(model, kind, [model.input(list(shape)) for shape in shapes], tmp_path) == reason
 
 
 def test_refuses_functions_of_two_maps(tmp_path: Path) -> None:
@@ -221,19 +220,35 @@ def test_refuses_keys_that_are_not_turned(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("kind", "axis"), [("Concat", 1), ("Concat", 2), ("Mul", None), ("Sub", None)])
-@pytest.mark.parametrize("order", [1, -1])
-def test_refuses_a_map_beside_itself_turned(kind: str, axis: int | None, order: int, tmp_path: Path) -> None:
-    """As many tokens as channels: shapes do not show it."""
-    model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
+def beside_itself_turned(model: QdqModel, order: int) -> list[str]:
+    """A map and itself turned; it has as many tokens as channels, so shapes do not show which is which."""
     source = model.input([1, 4, 4])
-    operands = [source, model.moved("Transpose", source, perm=(0, 2, 1))][::order]
-    if kind == "Concat":
-        assert refused(model, kind, operands, tmp_path, axis=axis) == (
-            "must have operands whose channels are one axis: others need a copy"
-        )
-    else:
-        functions = [model.node("Tanh", [one]) for one in operands]
-        assert refused(model, kind, functions, tmp_path) == (
-            "must have functions of one map as operands, or quantized ones"
-        )
+    return [source, model.moved("Transpose", source, perm=(0, 2, 1))][::order]
+
+
+@pytest.mark.parametrize("kind", ["Mul", "Sub"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_refuses_functions_of_a_map_and_of_itself_turned(kind: str, order: int, tmp_path: Path) -> None:
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
+    functions = [model.node("Tanh", [one]) for one in beside_itself_turned(model, order)]
+    assert refused(model, kind, functions, tmp_path) == "must have functions of one map as operands, or quantized ones"
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_map_beside_itself_turned(axis: int, order: int, tmp_path: Path) -> None:
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
+    joined_rightly(model, beside_itself_turned(model, order), axis, tmp_path)
+
+
+def test_tokens_of_a_batch_beside_others(tmp_path: Path) -> None:
+    model = QdqModel(unsigned=True, rng=np.random.default_rng(1))
+    joined_rightly(model, [model.input([2, 4, 5]), model.input([2, 3, 5])], 1, tmp_path)
+
+
+def joined_rightly(model: QdqModel, operands: list[str], axis: int, tmp_path: Path) -> None:
+    model.output(model.node("Concat", operands, axis=axis))
+    path = model.save(tmp_path / "model.onnx")
+    assert compare(path, np.random.default_rng(0)).differing == 0
+    of = compiled_and_checked(path, CONFIGS["tiny"])
+    assert largest_difference(of, path, np.random.default_rng(1)) == 0

@@ -6,13 +6,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 
 from controller.access.compose import MOST_DIVISIONS, stored, through
 from controller.access.generators import Port, steps, why_not
 from controller.access.operators import Pad, Repeat, Reshape, Slice, SpaceToDepth, Transpose
 from controller.access.placement import canonical, pixel_axes
-from controller.access.sets import elements
+from controller.access.sets import UndecidedError, elements
 from tests.controller.access.chains import Chain, chains, composed
 
 LANES = 4
@@ -69,7 +69,10 @@ def test_ports_express_what_trying_everything_finds(chain: Chain) -> None:
         address = access.apply_range(canonical(shape, pixel_axes(len(shape)), LANES).storage)
         if not address.domain().is_empty():
             expressible = goes_through(elements(address), pixels)
-            assert (why_not(address, pixels, Port("window")) is None) == expressible
+            try:
+                assert (why_not(address, pixels, Port("window")) is None) == expressible
+            except UndecidedError:
+                event("left open, so a copy stays")
 
 
 def why(*layouts: object, shape: tuple[int, ...] = (1, 16, 6, 6), port: Port | None = None) -> str | None:
