@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docs.causes_tables import TABLES as CAUSES
 from docs.depthwise_tables import TABLES as DEPTHWISE
 from docs.execution_tables import TABLES as EXECUTION
 from docs.joint_tables import TABLES as JOINT
@@ -85,7 +86,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **KEPT,
     **{
         name: partial(_filled, made)
-        for tables in (DEPTHWISE, EXECUTION, JOINT, MEASURED, PLANS, REACHED, TOKENS)
+        for tables in (CAUSES, DEPTHWISE, EXECUTION, JOINT, MEASURED, PLANS, REACHED, TOKENS)
         for name, made in tables.items()
     },
 }
