@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from controller.commands import Command
     from spec.config import Config
 
-#: Front end cycles of a COMPUTE and the registers that change before it, and of each page that it names.
+#: Front end cycles of a COMPUTE and the registers that change before it.
 _COMMAND_STEPS = 28
-_PAGE_STEPS = timing.VISIT_PAGE + timing.FOLD_PAGE
 #: The part of everything but the longest that counts too: nothing overlaps perfectly.
 _FRICTION = 0.1
 
@@ -77,7 +76,8 @@ def statistic_cycles(config: Config, command: Command) -> int:
 
 def step_cycles(config: Config, commands: int, pages: float) -> float:
     """Front end cycles of commands that name so many pages together."""
-    return commands * (_COMMAND_STEPS + config.banks * timing.PORT_BANK) + pages * _PAGE_STEPS
+    page = timing.staged(config, timing.VISIT_PAGE) + timing.FOLD_PAGE
+    return commands * (_COMMAND_STEPS + config.banks * timing.PORT_BANK) + pages * page
 
 
 @dataclass(frozen=True)

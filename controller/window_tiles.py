@@ -13,7 +13,7 @@ from controller.fields import axes, clamp_fields, kernel_fields, scale_fields
 from controller.geometry import Interval, Tile, tiles
 from controller.layout import Buffer, Bytes, pack_taps
 from spec.isa import LINE, LINE_ROWS, LINE_STRIDE, Mode, Role, TensorClass
-from spec.timing import AVERAGE_TURN, border_words, further_cycles, lookup_words, region, slot_cycles
+from spec.timing import average_turn, border_words, further_cycles, lookup_words, region, slot_cycles
 
 if TYPE_CHECKING:
     from controller.operators import Operator
@@ -73,7 +73,7 @@ class WindowTiler:
         slots, cycles, turn = tile.pixels * self.taps, 1, 0
         words = {Mode.DEPTHWISE: self.taps, Mode.AVERAGE: LINE * border_words(self.config)}
         if operator.mode_of(tile.form) is Mode.AVERAGE:
-            cycles, turn = self.config.rows, AVERAGE_TURN
+            cycles, turn = self.config.rows, average_turn(self.config)
         elif size is not None and self.lines(tile):
             slots, cycles = size[0] * size[1], slot_cycles(self.config, *operator.kernel)
             turn = further_cycles(self.config, *operator.kernel)

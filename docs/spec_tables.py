@@ -97,7 +97,9 @@ def _steps() -> str:
 
 def _formulas() -> str:
     parts = (
-        timing.sums_latency, timing.weights_load, timing.ArrayTime, timing.array_time, timing.lookup_words,
+        timing.read_latency, timing.take_latency, timing.staged, timing.sums_latency, timing.post_latency,
+        timing.average_turn,
+        timing.weights_load, timing.ArrayTime, timing.array_time, timing.lookup_words,
         timing.exponential_words, timing.moments_words, timing.region, timing.passes, timing.slot_cycles,
         timing.further_cycles, timing.post_time,
     )  # fmt: skip
@@ -111,6 +113,7 @@ def _latencies() -> str:
         (
             [f"`{name}`", *(f(c) for c in machines)]
             for name, f in (
+                ("read_latency", timing.read_latency),
                 ("sums_latency", timing.sums_latency),
                 ("weights_load", timing.weights_load),
                 ("weights_load, turned", partial(timing.weights_load, turned=True)),

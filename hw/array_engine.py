@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.accumulator import Accumulator, DrainPort
 from hw.array import Array
 from hw.commands import Commands
-from hw.ports import READ_STAGES, ReadPort
+from hw.ports import ReadPort, read_stages
 from hw.stream import Stream
 from hw.weights import TilePort
 
@@ -76,6 +76,7 @@ class ArrayEngine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         c = self.config
+        reading = read_stages(c)
         m.submodules.stream = stream = Stream(config=c)
         m.submodules.array = array = Array(config=c)
         m.submodules.accumulator = accumulator = Accumulator(config=c)
@@ -111,7 +112,7 @@ class ArrayEngine(wiring.Component):
         ]
 
         # Padding, its value and the zero wait for the words beside them: the next command may bring others before.
-        beside = Signal(READ_STAGES * 17)
+        beside = Signal(reading * 17)
         m.d.sync += beside.eq(Cat(stream.padded, stream.pad, zero, beside))
         padded, pad, less = beside[-17], beside[-16:-8].as_signed(), beside[-8:].as_signed()
         m.d.comb += [array.activations[r].eq(Mux(padded, pad, self.read.data[r]) - less) for r in range(c.rows)]
@@ -119,7 +120,7 @@ class ArrayEngine(wiring.Component):
 
         # Each pixel's marks travel beside it: bit i of a line is what was issued i + 1 cycles ago. The array swaps a
         # cycle before the word comes; the accumulator hears of a row a cycle before its sums come.
-        stages = READ_STAGES + c.rows + c.cols - 1
+        stages = reading + c.rows + c.cols - 1
         lines = []
         for name, mark in (("issue", issue), ("begin", begin), ("overwrite", overwrite), ("half", half)):
             line = Signal(stages - 1, name=f"{name}_line")
@@ -130,7 +131,7 @@ class ArrayEngine(wiring.Component):
         arrives, begins, overwrites, halves = (line[-1] for line in lines)
         row, following = Signal.like(accumulator.row), Signal.like(accumulator.row)
         m.d.comb += [
-            array.swap.eq(lines[1][READ_STAGES - 2]),
+            array.swap.eq(lines[1][reading - 2]),
             row.eq(Mux(begins, 0, following)),
             accumulator.valid.eq(arrives),
             accumulator.half.eq(halves),

@@ -25,7 +25,7 @@ class Average(wiring.Component):
 
     In units of the scale's last place every float32 that can occur is an integer, so the sums have a fixed point, and
     are rounded where their highest bit says. ``latency`` cycles after a lane's cycle its byte is at the output, that
-    of all taps so far. A search takes two comparisons with fifteen borders each: of lines, and in a line.
+    of all taps so far; one more with ``data_stages``, where rounding takes two. A search takes two comparisons with fifteen borders each: of lines, and in a line.
 
     ::
 
@@ -80,7 +80,8 @@ class Average(wiring.Component):
         heads, line_of, entries = self._table(m)
 
         # Bit i is a lane's cycle i + 1 cycles ago.
-        moves = Signal(self.latency - 1)
+        more = c.data_stages
+        moves = Signal(self.latency + more - 1)
         m.d.sync += moves.eq(Cat(self.tap, moves))
         fresh = Signal()
         with m.If(self.start):
@@ -111,31 +112,38 @@ class Average(wiring.Component):
         m.d.comb += read.addr.eq(adding)
         with m.If(moves[3]):
             m.d.sync += total.eq(Mux(begins, 0, read.data) + addend)
-        m.d.comb += [write.en.eq(moves[4]), write.data.eq(_rounded(total))]
-        stored = carried(m, adding, moves[3])
+        parts = total, *_dropped(total)
+        if more:
+            # What is dropped is known a cycle before it is.
+            kept = [value_register(one.shape()) for one in parts]
+            with m.If(moves[4]):
+                m.d.sync += [register.eq(one) for register, one in zip(kept, parts, strict=True)]
+            parts = kept
+        m.d.comb += [write.en.eq(moves[4 + more]), write.data.eq(_without(*parts))]
+        stored = carried(m, adding, moves[3 : 4 + more])
         m.d.comb += write.addr.eq(stored)
-        with m.If(moves[4]):
+        with m.If(moves[4 + more]):
             m.d.sync += rounded.eq(write.data)
 
         # The sum as float32 has it, but for what order they have as integers.
         size = SUM_BITS - 1
         coarse, coarse_taken, sign = value_register(size), value_register(3), value_register()
         value, taken = slide(m, Mux(rounded[-1], -rounded, rounded)[:size], (32, 16, 8))
-        with m.If(moves[5]):
+        with m.If(moves[5 + more]):
             m.d.sync += [coarse.eq(value), coarse_taken.eq(taken), sign.eq(rounded[-1])]
         key = value_register(signed(ENTRY_BITS))
         fine, taken = slide(m, coarse, (4, 2, 1))
         exponent, bits = Signal(8), Signal(ENTRY_BITS - 1)
         m.d.comb += exponent.eq(Mux(fine[-1], BIAS + size - 1 - Cat(taken, coarse_taken), 0))
         m.d.comb += bits.eq(Cat(fine[size - MANTISSA : -1], exponent))
-        with m.If(moves[6]):
+        with m.If(moves[6 + more]):
             m.d.sync += key.eq(Cat(Mux(sign, ~bits, bits), sign))
 
         m.d.comb += line_of.eq(_passed(heads[1:], key))
-        line, sought = carried(m, line_of, moves[7]), carried(m, key, moves[7])
-        found = carried(m, stored, moves[4:8])
+        line, sought = carried(m, line_of, moves[7 + more]), carried(m, key, moves[7 + more])
+        found = carried(m, stored, moves[4 + more : 8 + more])
         byte = Cat(_passed(entries, sought), line) ^ 0x80
-        with m.If(moves[8]):
+        with m.If(moves[8 + more]):
             m.d.sync += self.averages[found].eq(byte)
         return m
 
@@ -175,11 +183,20 @@ class Average(wiring.Component):
 
 def _rounded(value):
     """An integer as float32 holds it: so many bits from its highest one on, half to even; the others are zero."""
+    return _without(value, *_dropped(value))
+
+
+def _dropped(value):
+    """Which bits of an integer a float32 drops, and whether half of their unit is rounded up."""
     # Without its sign a negative number is one less: that only moves the highest bit of a power of two.
     high = Mux(value[-1], ~value, value)
     dropped = Cat(high[bit + MANTISSA :].any() for bit in range(len(value) - 1 - MANTISSA))
     unit = Cat(1, dropped) & ~Cat(dropped, 0)
-    odd = dropped[0] & (value & unit).any()
+    return dropped, dropped[0] & (value & unit).any()
+
+
+def _without(value, dropped, odd):
+    """The integer rounded to the bits that are not dropped."""
     return ((value + dropped[1:] + odd) & ~Cat(dropped, 0).as_signed())[: len(value)].as_signed()
 
 

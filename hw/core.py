@@ -14,7 +14,7 @@ from hw.commands import Commands
 from hw.completions import Completions
 from hw.counters import CAUSE, COUNTERS, Counters
 from hw.csr import Csr
-from hw.fault import Faults
+from hw.fault import FAULT, Faults
 from hw.fetch import Fetch
 from hw.frontend import COUNTERS as EVENTS
 from hw.frontend import FrontEnd
@@ -201,7 +201,11 @@ class Core(wiring.Component):
         ]
 
         # Errors: the first is kept, and stops the front end.
-        reports = (frontend.fault, fetch.fault, loader.fault, storer.fault, watchdog.fault)
+        refused = frontend.fault
+        if c.control_stages:
+            refused = Signal(FAULT)
+            m.d.sync += refused.eq(frontend.fault)
+        reports = (refused, fetch.fault, loader.fault, storer.fault, watchdog.fault)
         m.submodules.faults = faults = Faults(sources=len(reports))
         m.d.comb += [
             *(kept.eq(report) for kept, report in zip(faults.reports, reports, strict=True)),

@@ -40,7 +40,9 @@ def page_request(config):
 
 
 class Directory(wiring.Component):
-    """An entry, the users and a mark for each virtual page. What was looked up stands from the next cycle on.
+    """An entry, the users and a mark for each virtual page.
+
+    What was looked up stands from the next cycle on, one later with ``control_stages``.
 
     A mark is the number of the COMPUTE that set it, so that all marks of the one before are gone at once.
 
@@ -91,8 +93,9 @@ class Directory(wiring.Component):
                 read.addr.eq(ask.page),
                 write.en.eq(enable | wipe.valid),
                 write.addr.eq(Mux(wipe.valid, wipe.index, ask.page)),
-                self.marked.eq(read.data == self.stamp) if old is None else old.eq(read.data),
             ]
+            domain = m.d.sync if self.config.control_stages else m.d.comb
+            domain += self.marked.eq(read.data == self.stamp) if old is None else old.eq(read.data)
             with m.If(~wipe.valid):
                 m.d.comb += write.data.eq(new)
         return m

@@ -31,7 +31,8 @@ class Eviction(wiring.Component):
 
     Pages of the current COMPUTE are no victims: they are marked in a walk of their own, at its first eviction. Then all
     slots are looked at, one a cycle, and the pages of the one that goes first, two cycles each, from behind its cursor
-    down and round, or under ``none`` from the lowest up; if none of them can go, again without that slot.
+    down and round, or under ``none`` from the lowest up; if none of them can go, again without that slot. With
+    ``control_stages`` it is three cycles.
 
     Parameters
     ----------
@@ -216,7 +217,10 @@ class Eviction(wiring.Component):
                 m.next = "LOOK"
             with m.State("LOOK"):
                 m.d.comb += [self.directory.look.eq(1), self.directory.page.eq(virtual)]
-                m.next = "PAGE"
+                m.next = "WAIT" if c.control_stages else "PAGE"
+            if c.control_stages:
+                with m.State("WAIT"):
+                    m.next = "PAGE"
             with m.State("PAGE"):
                 # Beyond what is found absent, or goes, at either end there is nothing.
                 victim = page.present & ~self.marked

@@ -19,7 +19,8 @@ class FreeList(wiring.Component):
 
     Banks of ``avoid`` are passed over if another has any.
 
-    One frame can be taken and one given back in a cycle. Wiped, all frames are free, in ascending order.
+    One frame can be taken and one given back in a cycle. Wiped, all frames are free, in ascending order. With
+    ``control_stages`` the choice is that of the cycle before: ``colour``, ``avoid`` and the lists must hold for two.
 
     ::
 
@@ -90,10 +91,12 @@ class FreeList(wiring.Component):
         m.d.comb += open_to.eq(filled)
         with m.If((filled & ~self.avoid).any()):
             m.d.comb += open_to.eq(filled & ~self.avoid)
-        m.d.comb += [turned.eq(Cat(open_to, open_to) >> self.colour), self.any.eq(turned.any())]
+        m.d.comb += turned.eq(Cat(open_to, open_to) >> self.colour)
+        domain = m.d.sync if c.control_stages else m.d.comb
+        domain += self.any.eq(turned.any())
         for lane in reversed(range(c.banks)):
             with m.If(turned[lane]):
-                m.d.comb += bank.eq(self.colour + lane)
+                domain += bank.eq(self.colour + lane)
 
         m.d.comb += self.count.eq(sum(levels))
         m.d.sync += self.short.eq(self.count < reserve(c))

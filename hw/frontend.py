@@ -190,6 +190,12 @@ class FrontEnd(wiring.Component):
             m.d.comb += [self.fault.valid.eq(1), self.fault.code.eq(code), self.fault.address.eq(address)]
             m.next = "DRAIN"
 
+        # What an instruction asks for is decided in a cycle of its own, if that makes the clock faster.
+        work, refused = decode.work, decode.fault
+        if c.control_stages:
+            work, refused = Signal(Work), Signal(FAULT)
+            m.d.sync += [work.eq(decode.work), refused.eq(decode.fault)]
+
         with m.If(self.abort):
             m.d.sync += aborted.eq(1)
         with m.FSM():
@@ -216,11 +222,14 @@ class FrontEnd(wiring.Component):
                 with m.Else():
                     m.d.comb += decode.take.eq(1)
                     with m.If(self.fetch.valid):
-                        m.next = "EXECUTE"
+                        m.next = "DECODE" if c.control_stages else "EXECUTE"
+            if c.control_stages:
+                with m.State("DECODE"):
+                    m.next = "EXECUTE"
             with m.State("EXECUTE"):
                 m.d.comb += decode.execute.eq(1)
                 m.next = "TAKE"
-                with m.Switch(decode.work):
+                with m.Switch(work):
                     with m.Case(Work.BIND):
                         m.d.comb += allocator.bind.eq(1)
                         m.next = "TABLES"
@@ -239,8 +248,8 @@ class FrontEnd(wiring.Component):
                         with m.If(self.policy != Policy.NONE):
                             m.d.comb += sweeps.eq(1)
                             m.next = "FLUSH"
-                with m.If(decode.fault.valid):
-                    refuse(decode.fault.code)
+                with m.If(refused.valid):
+                    refuse(refused.code)
             with m.State("TABLES"):
                 with m.If(allocator.done):
                     m.next = "TAKE"

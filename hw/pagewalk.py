@@ -43,7 +43,7 @@ class PageWalk(wiring.Component):
         The range, in the cycle of ``load``. Without runs there is no page; a run of no words has the page of its first
         word, unless that begins a page.
     pages : In
-        Pages of the tensor.
+        Pages of the tensor; from the cycle after ``load`` on, while the walk is not done.
     load, next : In(1)
         Begin; go on to the next page. ``load`` wins.
     valid : Out(1)
@@ -82,8 +82,12 @@ class PageWalk(wiring.Component):
             begin.eq(Mux(fresh > (first >> k.word_bits), fresh, first >> k.word_bits)),
             end.eq(first + kept.run - 1),
             self.page.eq(page),
-            self.beyond.eq(page >= self.pages),
         ]
+        pages = self.pages
+        if self.config.control_stages:
+            pages = Signal.like(self.pages, name="pages_before")
+            m.d.sync += pages.eq(self.pages)
+        m.d.comb += self.beyond.eq(page >= pages)
 
         def take():
             # Last in each state, so that it wins over what the state itself decides.

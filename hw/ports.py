@@ -7,10 +7,12 @@ from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
 
-__all__ = ["READ_STAGES", "MapPort", "PlacePort", "ReadPort", "TakePort", "WritePort"]
+__all__ = ["MapPort", "PlacePort", "ReadPort", "TakePort", "WritePort", "read_stages"]
 
-#: Registers between a virtual address and its word at the reader: page table, bank, the reader's own.
-READ_STAGES = 3
+
+def read_stages(config):
+    """Registers between a virtual address and its word at the reader: page table, bank, the reader's own, and more."""
+    return 3 + config.data_stages
 
 
 class ReadPort(wiring.Signature):
@@ -23,7 +25,7 @@ class ReadPort(wiring.Signature):
     address : Out(address_width)
         Its virtual address.
     data : In(word)
-        The word asked for ``spec.timing.READ_LATENCY`` cycles ago, in the requester's register.
+        The word asked for ``spec.timing.read_latency`` cycles ago, in the requester's register.
     """
 
     def __init__(self, config):
@@ -59,7 +61,7 @@ class TakePort(wiring.Signature):
     frame, word : Out
         Its frame, and its place in it.
     data : In(word)
-        The word asked for ``spec.timing.READ_LATENCY`` - 1 cycles ago: no page table is in the way.
+        The word asked for ``spec.timing.read_latency`` - 1 cycles ago: no page table is in the way.
     """
 
     def __init__(self, config):

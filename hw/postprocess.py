@@ -16,7 +16,7 @@ from hw.float32 import FLOAT
 from hw.lookup import Lookup
 from hw.normalize import Normalize
 from hw.pixelwise import Pixelwise
-from hw.ports import ReadPort, WritePort
+from hw.ports import ReadPort, WritePort, read_stages
 from hw.requantize import Requantize
 from hw.walker import Walker
 from hw.windows import Windows
@@ -26,8 +26,6 @@ __all__ = ["Postprocess"]
 
 #: Words of an output block's constants: 8 bytes for each of ``cols`` channels, ``rows`` = ``cols`` bytes a word.
 CONSTANTS_WORDS = 8
-#: Stages between an address and its word in the scratchpad's register.
-READ_STAGES = 3
 #: Cycles by which the last lane of an average is later than a total.
 AVERAGE_TURN = Average.latency - Depthwise.latency
 
@@ -127,9 +125,11 @@ class Postprocess(wiring.Component):
         biases, entries, weights, tap, row = Signal(), Signal(), Signal(), Signal(), Signal()
         most = max(c.window_taps, CONSTANTS_WORDS, k.average_words)
         pointer, left = Signal(k.address_width), Signal(range(most + 1))
-        pause, more, ended = Signal(range(AVERAGE_TURN + 2)), Signal(range(AVERAGE_TURN + 2)), Signal()
-        m.d.comb += more.eq(Mux(averaging, AVERAGE_TURN, 0) + command.residual)
-        flow = Signal(READ_STAGES + Depthwise.latency + Requantize.latency + Lookup.latency)
+        turn = AVERAGE_TURN + c.data_stages
+        pause, more, ended = Signal(range(turn + 2)), Signal(range(turn + 2)), Signal()
+        m.d.comb += more.eq(Mux(averaging, turn, 0) + command.residual)
+        reading = read_stages(c)
+        flow = Signal(reading + Depthwise.latency + Requantize.latency + Lookup.latency)
 
         def after_entries():
             """Tap weights come next, if there are any."""
@@ -200,7 +200,7 @@ class Postprocess(wiring.Component):
 
         # Arrival: the word is there, and goes where it was asked for.
         issued = Cat(biases, entries, weights, tap, addend, tap & windows.last, windows.padded, windows.part)
-        arriving = Signal(len(issued) * READ_STAGES)
+        arriving = Signal(len(issued) * reading)
         m.d.sync += arriving.eq(Cat(arriving[len(issued) :], issued))
         biases_here, entries_here, weights_here, tap_here, addend_here, *of_tap = arriving[: len(issued)]
         last_here, padded_here, *part_here = of_tap
@@ -232,7 +232,7 @@ class Postprocess(wiring.Component):
 
         # Rows: bit i of the flow is a row whose last address was i + 1 cycles ago. Sums and totals come together.
         m.d.sync += flow.eq(Cat(row & ~measuring, flow))
-        meeting = READ_STAGES + Depthwise.latency - 1
+        meeting = reading + Depthwise.latency - 1
         summing = command.mode == Mode.ARRAY
         m.d.comb += [self.drain.valid.eq(flow[meeting - 1] & summing), self.drain.half.eq(command.half)]
         with m.If(self.start):

@@ -22,6 +22,8 @@ PAGE_BITS = next(f.width for f in RELEASE.fields if f.name == "pages") + 1
 class Release(wiring.Component):
     """Releases pages of a slot, in one cycle and two for each that it looks at; ``start`` is not one of them.
 
+    With ``control_stages`` it is one more for the slot, and for each page.
+
     Parameters
     ----------
     config : Config
@@ -90,9 +92,14 @@ class Release(wiring.Component):
         m.d.comb += [
             virtual.eq(self.binding.window + place),
             saves.eq(live | (outputs & (self.binding.tensor_class == TensorClass.OUTPUT))),
-            begin.eq(Mux(first > s.low, first, s.low)),
-            stop.eq(Mux(end < s.high, end, s.high)),
         ]
+        # They follow from what was looked up, and stand as long as that does.
+        domain, ends = m.d.comb, place + 1 == stop
+        if self.config.control_stages:
+            domain, ends = m.d.sync, Signal()
+            m.d.sync += ends.eq(place + 1 == stop)
+        domain += [begin.eq(Mux(first > s.low, first, s.low)), stop.eq(Mux(end < s.high, end, s.high))]
+        opening = "BOUNDS" if self.config.control_stages else "SLOT"
 
         def summarize(resident):
             """What is left may lie on one side; otherwise low and high stay."""
@@ -112,7 +119,7 @@ class Release(wiring.Component):
             with m.If(sweep & (slot != self.config.slots - 1)):
                 m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(slot + 1)]
                 m.d.sync += slot.eq(slot + 1)
-                m.next = "SLOT"
+                m.next = opening
             with m.Else():
                 m.d.comb += self.done.eq(1)
                 m.next = "IDLE"
@@ -120,7 +127,7 @@ class Release(wiring.Component):
         def next_page(resident):
             m.d.sync += place.eq(place + 1)
             m.next = "LOOK"
-            with m.If(place + 1 == stop):
+            with m.If(ends):
                 summarize(resident)
                 next_slot()
 
@@ -132,6 +139,9 @@ class Release(wiring.Component):
                         m.d.comb += self.slots.slot.eq(self.slot)
                     m.d.sync += [slot.eq(self.slots.slot), sweep.eq(self.all)]
                     m.d.sync += [live.eq(self.live), outputs.eq(self.outputs), first.eq(self.first), end.eq(self.end)]
+                    m.next = opening
+            if self.config.control_stages:
+                with m.State("BOUNDS"):
                     m.next = "SLOT"
             with m.State("SLOT"):
                 m.d.sync += [place.eq(begin), left.eq(s.resident)]
@@ -143,7 +153,10 @@ class Release(wiring.Component):
                     next_slot()
             with m.State("LOOK"):
                 m.d.comb += [self.directory.look.eq(1), self.directory.page.eq(virtual)]
-                m.next = "PAGE"
+                m.next = "WAIT" if self.config.control_stages else "PAGE"
+            if self.config.control_stages:
+                with m.State("WAIT"):
+                    m.next = "PAGE"
             with m.State("PAGE"):
                 m.d.comb += [self.give.eq(page.present), self.frame.eq(page.frame)]
                 m.d.sync += left.eq(left - page.present)

@@ -20,8 +20,8 @@ READERS = ("weights", "array", "post")
 class Scratchpad(wiring.Component):
     """Banks with one read port and one write port each; nothing arbitrates.
 
-    Each user has a word every cycle. Latency of a virtual read is ``spec.timing.READ_LATENCY``: page table, bank,
-    register. A physical read saves the page table; a virtual write is in the bank one cycle after it was offered, a
+    Each user has a word every cycle. Latency of a virtual read is ``spec.timing.read_latency``: page table, bank,
+    register, and ``data_stages`` before the bank. A physical read saves the page table; a virtual write is in the bank one cycle after it was offered, a
     physical one at once. The front end's port waits promise one user of a bank port in a cycle; an assertion checks it.
 
     ::
@@ -88,6 +88,10 @@ class Scratchpad(wiring.Component):
             (self.place.valid, Cat(self.place.word, self.place.frame), self.place.data.as_value()),
         ]
 
+        # All readers are as much later, so that who uses a bank next still comes behind who used it before.
+        for _ in range(c.data_stages):
+            reads = {name: _registered(m, name, *read) for name, read in reads.items()}
+
         # A bank sees the only user that wants it: masked wishes are or-ed, which is cheaper than a priority.
         words = []
         for bank in range(c.banks):
@@ -117,6 +121,13 @@ class Scratchpad(wiring.Component):
                         m.d.sync += word.eq(out)
             m.d.comb += getattr(self, name).data.as_value().eq(word)
         return m
+
+
+def _registered(m, name, valid, place):
+    """A wish one cycle later."""
+    later = Signal(name=f"{name}_wanted"), Signal(len(place), name=f"{name}_place")
+    m.d.sync += [later[0].eq(valid), later[1].eq(place)]
+    return later
 
 
 def _any(values):

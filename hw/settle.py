@@ -25,7 +25,8 @@ class Settle(wiring.Component):
     A page that is present takes three cycles: looked up, hazards looked up, folded. One that is absent first gets a
     frame, waits until nobody translates it any more, and is mapped; unless it is only written and has no home, it is
     filled. A visit to store or to evict takes two cycles and, if the page is dirty, those of the write-back. One to
-    prefetch takes two if the page is present, and two more if no frame is free.
+    prefetch takes two if the page is present, and two more if no frame is free. ``control_stages`` make every
+    visit, and every search for a frame, a cycle longer.
 
     Parameters
     ----------
@@ -164,6 +165,9 @@ class Settle(wiring.Component):
                         self.slots.slot.eq(self.slot),
                     ]
                     m.d.sync += sought.eq(0)
+                    m.next = "WAIT" if c.control_stages else "SEEN"
+            if c.control_stages:
+                with m.State("WAIT"):
                     m.next = "SEEN"
             with m.State("SEEN"):
                 m.d.sync += [entry.eq(self.entry), users.eq(self.users), self.group.eq(group_of(self.binding))]
@@ -192,7 +196,7 @@ class Settle(wiring.Component):
                     m.d.comb += [self.hazards.look.eq(1), self.hazards.frame.eq(self.entry.frame)]
                     m.next = "FOLD"
                 with m.Else():
-                    m.next = "FIND"
+                    m.next = "CHOOSE" if c.control_stages else "FIND"
             with m.State("STORE"):
                 with m.If(self.transferred):
                     with m.If(self.evict):
@@ -200,6 +204,9 @@ class Settle(wiring.Component):
                     m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
 
+            if c.control_stages:
+                with m.State("CHOOSE"):
+                    m.next = "FIND"
             with m.State("FIND"):
                 # A group that has its quota takes a page of its own, and if the reserve is touched a page goes there;
                 # the second time any free frame will do.
@@ -226,7 +233,7 @@ class Settle(wiring.Component):
                     m.next = "STALL"
                 with m.If(self.barren | (self.evicted & self.ahead)):
                     m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(self.slot)]
-                    m.next = "FIND"
+                    m.next = "CHOOSE" if c.control_stages else "FIND"
                 with m.If(self.barren):
                     m.d.comb += self.overdraft.eq(self.restricted)
                     m.d.sync += exhausted.eq(exhausted | self.ahead)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
+
 from amaranth import Array, Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -24,7 +27,7 @@ class Storer(wiring.Component):
 
     The n-th WRITE sends the buffer that the n-th TAKE filled; that it is filled, and that a buffer is free, is the
     commands' waits' matter. WRITE takes the next command as soon as its last burst is asked for; data are offered from
-    the cycle of the first address on, without a gap. Latencies are ``spec.timing.TAKE_LATENCY`` and ``WRITE_ISSUE``.
+    the cycle of the first address on, without a gap. Latencies are ``spec.timing.take_latency`` and ``WRITE_ISSUE``.
 
     ::
 
@@ -89,18 +92,24 @@ class Storer(wiring.Component):
             refused=Error.WRITE_OUT_OF_WINDOW, failed=Error.WRITE_FAILED,
         )  # fmt: skip
 
-        # TAKE: a word is asked for in each cycle; two cycles later it is in the port's register, and goes on.
+        # TAKE: a word is asked for in each cycle; two cycles later, or more, it is in the port's register, and goes on.
         filling = Signal(ceil_log2(c.store_buffers))
         asked, here = Signal(1 + k.word_bits), Signal(1 + k.word_bits)
+        way = [asked, here]
+        for stage in range(c.data_stages):
+            way.insert(-1, Signal(1 + k.word_bits, name=f"asked_{stage}"))
         end = self.port.word == c.page_words - 1
         m.d.comb += [
-            self.take_ready.eq(~self.port.valid & ~asked[-1] & ~here[-1]),
+            self.take_ready.eq(reduce(and_, (~one[-1] for one in way), ~self.port.valid)),
             self.take_finish.eq(here[-1] & (here[:-1] == c.page_words - 1)),
             buffers.write.eq(here[-1]),
             buffers.write_address.eq(here[:-1] | (filling << k.word_bits)),
             buffers.write_data.eq(self.port.data.as_value()),
         ]
-        m.d.sync += [asked.eq(Cat(self.port.word, self.port.valid)), here.eq(asked)]
+        before = Cat(self.port.word, self.port.valid)
+        for one in way:
+            m.d.sync += one.eq(before)
+            before = one
         with m.If(self.port.valid):
             m.d.sync += [self.port.word.eq(self.port.word + 1), self.port.valid.eq(~end)]
         with m.If(self.take_start):

@@ -103,11 +103,19 @@ class Stream(wiring.Component):
         for name in self.order:
             counter = Signal.like(kept[name], name=f"{name}_count")
             final = Signal(name=f"{name}_final")
-            m.d.comb += final.eq((counter + 1)[: len(counter)] == kept[name])
+            following = Mux(final, 0, counter + 1)
+            if not self.config.data_stages:
+                m.d.comb += final.eq((counter + 1)[: len(counter)] == kept[name])
+            else:
+                # Known a cycle ahead, so that nothing is compared before it is added.
+                with m.If(self.load):
+                    m.d.sync += final.eq(new[name] == 1)
+                with m.Elif(carry):
+                    m.d.sync += final.eq((following + 1)[: len(counter)] == kept[name])
             with m.If(self.load):
                 m.d.sync += counter.eq(0)
             with m.Elif(carry):
-                m.d.sync += counter.eq(Mux(final, 0, counter + 1))
+                m.d.sync += counter.eq(following)
             carries[name] = carry & ~final
             carry &= final
             levels.append((counter, final))

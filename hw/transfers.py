@@ -198,7 +198,11 @@ class Transfers(wiring.Component):
                         self.directory.entry.home.eq(1),
                         self.directory.entry.frame.eq(job.frame),
                         self.directory.entry.store.eq(counts[Queue.WRITE]),
-                        self.done.eq(1),
+                        self.done.eq(not c.control_stages),
                     ]
+                    m.next = "WRITTEN" if c.control_stages else "IDLE"
+            if c.control_stages:
+                with m.State("WRITTEN"):
+                    m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
         return m

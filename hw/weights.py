@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hw.commands import Commands
-from hw.ports import READ_STAGES, ReadPort
+from hw.ports import ReadPort, read_stages
 from hw.turn import Turn
 from hw.walker import Walker
 
@@ -153,8 +153,9 @@ class WeightLoader(wiring.Component):
 
         # The first row is announced when its word is here; the others follow without a gap. What becomes of a word is
         # told beside it: the next command may begin before.
-        first, take, give = (Signal(READ_STAGES, name=name) for name in ("first", "take", "give"))
-        zeros = Signal(READ_STAGES * len(zero))
+        reading = read_stages(self.config)
+        first, take, give = (Signal(reading, name=name) for name in ("first", "take", "give"))
+        zeros = Signal(reading * len(zero))
         m.d.sync += [
             first.eq(Cat(Mux(turned, turning, issue) & (row == 0), first)),
             take.eq(Cat(issue & turned, take)),

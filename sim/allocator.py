@@ -51,7 +51,7 @@ class Allocator:
         self.occupancy: Occupancy | None = None
         self.slots = [Slot() for _ in range(config.slots)]
         self.directory = [Page() for _ in range(config.virtual_pages)]
-        self.eviction = Eviction(policy, steps, self.slots, self.directory)
+        self.eviction = Eviction(config, policy, steps, self.slots, self.directory)
         self.now = self.binds = 0
         #: Free frames to be kept, and the last COMPUTE in which nobody else could give one up.
         self.reserve, self._exhausted = 0 if policy is Policy.NONE else reserve(config), 0
@@ -86,12 +86,12 @@ class Allocator:
     def release(self, slot: int, *, live: bool, first: int = 0, end: int = EVERY_PAGE) -> None:
         """Give back the frames of pages ``first`` .. ``end`` of ``slot``; dirty ones are written back if it is live."""
         s = self.slots[slot]
-        self.steps.spend(timing.RELEASE_SLOT)
+        self.steps.spend(timing.staged(self.config, timing.RELEASE_SLOT))
         if not s.bound:
             return
         first, end = max(first, s.low), min(end, s.high)
         for p in range(first, end):
-            self.steps.spend(timing.RELEASE_PAGE)
+            self.steps.spend(timing.staged(self.config, timing.RELEASE_PAGE))
             page = self.directory[s.window + p]
             if not page.present:
                 continue
@@ -128,17 +128,17 @@ class Allocator:
 
     def store(self, slot: int, p: int) -> None:
         """Write page ``p`` of ``slot`` through if it is dirty."""
-        self.steps.spend(timing.STORE_PAGE)
+        self.steps.spend(timing.staged(self.config, timing.STORE_PAGE))
         page = self.directory[self.slots[slot].window + p]
         if page.present and page.dirty:
             self._write_back(slot, p)
 
     def prefetch(self, slot: int, p: int) -> None:
         """Fetch page ``p`` of ``slot`` if it is absent and a frame is free; nothing makes room for it."""
-        self.steps.spend(timing.PREFETCH_PAGE)
+        self.steps.spend(timing.staged(self.config, timing.PREFETCH_PAGE))
         page = self.directory[self.slots[slot].window + p]
         if not page.present:
-            self.steps.spend(timing.ALLOCATE)
+            self.steps.spend(timing.staged(self.config, timing.ALLOCATE))
             frame = self._find(self.slots[slot].colour)
             self.reached["prefetches" if frame is not None else "refusals"] += 1
             if frame is not None:
@@ -148,7 +148,7 @@ class Allocator:
 
     def evict(self, slot: int, p: int) -> None:
         """Give back the frame of page ``p`` of ``slot``, which is written back if it is dirty."""
-        self.steps.spend(timing.EVICT_PAGE)
+        self.steps.spend(timing.staged(self.config, timing.EVICT_PAGE))
         page = self.directory[self.slots[slot].window + p]
         if page.present:
             if page.dirty:
@@ -168,8 +168,9 @@ class Allocator:
         steps, window = self.steps, self.slots[slot].window
         post, count = command.queue is Queue.POST, command.index + 1
         frames: list[int] = []
+        visit = timing.staged(self.config, timing.VISIT_PAGE)
         for page in self.directory[window + pages.start : window + pages.stop]:
-            steps.spent += timing.VISIT_PAGE
+            steps.spent += visit
             if not page.present:
                 frame = self._allocate(slot, protect, avoid)
                 self._bring(slot, pages.start + len(frames), page, frame, writes=writes)
@@ -237,7 +238,7 @@ class Allocator:
         If the reserve is touched, a victim's frame first joins those that are free.
         """
         s = self.slots[slot]
-        self.steps.spend(timing.ALLOCATE)
+        self.steps.spend(timing.staged(self.config, timing.ALLOCATE))
         group = group_of(s.tensor_class)
         if self.policy is Policy.STATIC and self.held[group] >= self.quotas[group]:
             frame = self._evict(protect, group)
@@ -245,7 +246,7 @@ class Allocator:
                 return frame
             # All its pages are the current command's, which must have one more.
             self.overdrafts += 1
-            self.steps.spend(timing.ALLOCATE)
+            self.steps.spend(timing.staged(self.config, timing.ALLOCATE))
         elif sum(map(len, self.free)) < self.reserve and self._exhausted < self.now:
             frame = self._evict(protect)
             if frame is None:
@@ -253,7 +254,7 @@ class Allocator:
             else:
                 self.free[frame // self.config.bank_frames].append(frame)
             self.reached["exhausted" if frame is None else "reserved"] += 1
-            self.steps.spend(timing.ALLOCATE)
+            self.steps.spend(timing.staged(self.config, timing.ALLOCATE))
         frame = self._find(s.colour, avoid)
         if frame is None:
             frame = self._evict(protect)

@@ -135,7 +135,7 @@ class Dispatch:
         if fields["mode"] == Mode.NORMALIZE:
             return {"slots": pixels, "slot_cycles": timing.NORMALIZE_SLOT, "addends": addends}
         if fields["mode"] == Mode.AVERAGE:
-            turns = pixels * timing.AVERAGE_TURN
+            turns = pixels * timing.average_turn(self.config)
             return {"slots": taps, "slot_cycles": self.config.rows, "addends": addends + turns}
         if not fields["lines"]:
             return {"slots": taps, "slot_cycles": 1, "addends": addends}
@@ -147,12 +147,12 @@ class Dispatch:
             "slot_cycles": timing.slot_cycles(self.config, *sides),
         }  # fmt: skip
 
-    @staticmethod
-    def _latency(fields: Fields) -> int:
+    def _latency(self, fields: Fields) -> int:
         """From a POST command's last slot to its finish."""
-        if fields["mode"] != Mode.MEASURE:
-            return timing.POST_LATENCY
-        return timing.CLOSING_LATENCY if fields["closing"] else timing.MEASURE_LATENCY
+        latency = timing.POST_LATENCY
+        if fields["mode"] == Mode.MEASURE:
+            latency = timing.CLOSING_LATENCY if fields["closing"] else timing.MEASURE_LATENCY
+        return timing.post_latency(self.config, latency)
 
 
 def _plain(register: Fields) -> Fields:

@@ -63,7 +63,7 @@ class Engines:
         self._bursts, self._burst_beats = config.page_bursts, config.burst_beats
         self._burst_bytes = config.burst_beats * config.bus_bytes
         self._place = timing.PLACE_LATENCY + config.page_words - 1
-        self._take = timing.TAKE_LATENCY + config.page_words - 1
+        self._take = timing.take_latency(config) + config.page_words - 1
         self._loads = [timing.WEIGHTS_ISSUE + timing.weights_load(config, turned=turned) for turned in (False, True)]
         self._sums = timing.sums_latency(config)
         self._array_times: dict[tuple[int, int, int, int], timing.ArrayTime] = {}

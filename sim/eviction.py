@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sim.directory import Page
     from sim.slots import Slot
     from sim.steps import Steps
+    from spec.config import Config
 
 
 def group_of(tensor_class: int) -> int:
@@ -37,8 +38,10 @@ class Eviction:
     ``none`` keeps nothing for later: it takes the lowest, which has been done with for longest.
     """
 
-    def __init__(self, policy: Policy, steps: Steps, slots: Sequence[Slot], directory: Sequence[Page]) -> None:
-        self.policy, self.steps, self.slots, self.directory = policy, steps, slots, directory
+    def __init__(
+        self, config: Config, policy: Policy, steps: Steps, slots: Sequence[Slot], directory: Sequence[Page]
+    ) -> None:
+        self.config, self.policy, self.steps, self.slots, self.directory = config, policy, steps, slots, directory
         #: Tensors of the last search that had only protected pages.
         self.barren = 0
 
@@ -66,7 +69,7 @@ class Eviction:
         up = self.policy is Policy.NONE
         p = s.low if up else s.cursor - 1 if s.low < s.cursor <= s.high else s.high - 1
         for _ in range(s.high - s.low):
-            self.steps.spend(timing.SCAN_PAGE)
+            self.steps.spend(timing.staged(self.config, timing.SCAN_PAGE))
             page, at = self.directory[s.window + p], p
             p = p + 1 if up else p - 1 if p > s.low else s.high - 1
             goes = page.present and s.window + at not in protected

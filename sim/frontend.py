@@ -44,7 +44,7 @@ class FrontEnd:
         self, config: Config, *, policy: Policy = Policy.NONE, history: History | None = None, data_base: int = 0,
         execute: Callable[[Command], None] | None = None,
     ) -> None:  # fmt: skip
-        self.policy = policy
+        self.config, self.policy = config, policy
         self.steps = Steps(execute)
         self.hazards = Hazards(config)
         self.allocator = Allocator(config, policy, self.steps, self.hazards, history or History(), data_base)
@@ -64,7 +64,7 @@ class FrontEnd:
             at = address + index * INSTRUCTION_BYTES
             raw = int.from_bytes(program[index * INSTRUCTION_BYTES : (index + 1) * INSTRUCTION_BYTES], "little")
             self.steps.take(index)
-            self.steps.spend(timing.EXECUTE)
+            self.steps.spend(timing.staged(self.config, timing.EXECUTE))
             try:
                 if index == 0:
                     self.decode.header(raw)

@@ -42,6 +42,7 @@ class Transfers:
         write = Command(Queue.WRITE, self.steps.pushed[Queue.WRITE], work)
         write.data = {Queue.TAKE: write.index + 1}
         self.steps.push(write)
+        self.steps.spend(timing.staged(self.config, 0))
         page.dirty, page.home, page.store = False, True, write.index + 1
         self.written[slot.tensor_class] += 1
 

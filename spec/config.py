@@ -49,6 +49,9 @@ class Config:
         Rows and columns of the largest kernel that the line buffer takes.
     depthwise_taps
         Taps of a window that a lane takes in one cycle from the line buffer: its multipliers.
+    data_stages, control_stages
+        Registers more in the longest paths of the engines and of the front end, for a faster clock: docs/timing.md says
+        where, and what they cost.
     memory
         The DRAM model's profile: a run-time choice, not part of the hash.
 
@@ -78,6 +81,8 @@ class Config:
     line_columns: int = 128
     line_kernel: int = 7
     depthwise_taps: int = 9
+    data_stages: int = 0
+    control_stages: int = 0
     memory: Memory = Memory()
 
     def __post_init__(self) -> None:
@@ -118,6 +123,9 @@ class Config:
         self._demand("line_columns", "a power of two in 4..2048", _power(self.line_columns, 4, 2048))
         self._demand("line_kernel", "3, 5 or 7", self.line_kernel in (3, 5, 7))
         self._demand("depthwise_taps", "3 or 9", self.depthwise_taps in (3, 9))
+        for name in ("data_stages", "control_stages"):
+            self._demand(name, "0 or 1", getattr(self, name) in (0, 1))
+        self._demand("data_stages", "0 where rows are fewer than 4", self.rows >= 4 or not self.data_stages)
         self._demand(
             "fetch_burst", "at most half of fetch_instructions", 2 * self.fetch_burst <= self.fetch_instructions
         )
@@ -168,13 +176,14 @@ class Config:
 
     @property
     def hash(self) -> int:
-        """64 bits that tell this machine from others; the name and the memory do not count."""
-        text = ";".join(f"{f.name}={getattr(self, f.name)}" for f in self.machine_fields())
+        """64 bits that tell this machine from others; the name, the memory and fields of 0 do not count."""
+        values = ((f.name, getattr(self, f.name)) for f in self.machine_fields())
+        text = ";".join(f"{name}={value}" for name, value in values if value)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
     @classmethod
     def machine_fields(cls) -> tuple:  # type: ignore[type-arg]
-        """The fields that the hash covers."""
+        """The fields that the hash covers, unless they are 0."""
         return tuple(f for f in fields(cls) if f.name not in ("name", "memory"))
 
 
@@ -186,7 +195,8 @@ CONFIGS = {
         Config(name="tiny", rows=4, cols=4, banks=4, bank_bytes=1024, page_bytes=128, accumulator_rows=128,
                bus_bytes=4, slots=8, virtual_pages=256, line_columns=16, line_kernel=5),
         Config(name="board", rows=8, cols=8, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=512,
-               bus_bytes=4, slots=32, virtual_pages=1024, line_kernel=3, depthwise_taps=3),
+               bus_bytes=4, slots=32, virtual_pages=1024, line_kernel=3, depthwise_taps=3, data_stages=1,
+               control_stages=1),
         Config(name="default", rows=16, cols=16, banks=8, bank_bytes=65536, page_bytes=2048, accumulator_rows=1024,
                bus_bytes=8, slots=64, virtual_pages=2048),
         Config(name="edge", rows=16, cols=16, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=1024,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: push into the place it freed.
 CROSSING = 1
 
-#: From a bank address issued to the word in the requester's register: page table, bank, register.
+#: From a bank address issued to the word in the requester's register: page table, bank, register. See `read_latency`.
 READ_LATENCY = 3
 
 #: READ: from start to its first address handshake; one burst address a cycle after that.
@@ -94,9 +94,34 @@ DROP = 1
 PORT_BANK = 1
 
 
+def read_latency(config: Config) -> int:
+    """From an address issued to the word in the requester's register, with the one more that may be before the banks."""
+    return READ_LATENCY + config.data_stages
+
+
+def take_latency(config: Config) -> int:
+    """TAKE: cycles beyond one for each word, with that register."""
+    return TAKE_LATENCY + config.data_stages
+
+
+def staged(config: Config, step: int) -> int:
+    """Cycles of a step of the front end with the register more that may be in it."""
+    return step + config.control_stages
+
+
 def sums_latency(config: Config) -> int:
     """From the last pixel's address to the write of its row of sums into the accumulator (ARRAY finish to SUMS)."""
-    return READ_LATENCY + config.rows + config.cols - 1
+    return read_latency(config) + config.rows + config.cols - 1
+
+
+def post_latency(config: Config, latency: int) -> int:
+    """One of POST's latencies, with that register."""
+    return latency + config.data_stages
+
+
+def average_turn(config: Config) -> int:
+    """POST in mode AVERAGE: idle cycles after a window's last slot; rounding may take one more."""
+    return AVERAGE_TURN + config.data_stages
 
 
 def weights_load(config: Config, *, turned: bool = False) -> int:

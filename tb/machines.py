@@ -46,6 +46,8 @@ def configuration(seed: int) -> Config:
         line_columns=rng.choice((4, 8, 16)),
         depthwise_taps=rng.choice((3, 9)),
         line_kernel=rng.choice((3, 5, 5, 7)),
+        data_stages=rng.choice((0, 1)) if rows >= 4 else 0,
+        control_stages=rng.choice((0, 1)),
     )
 
 

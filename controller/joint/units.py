@@ -205,7 +205,7 @@ def _post(command: Command, config: Config) -> int:
         slots = pixels * kernel["kernel_h"] * kernel["kernel_w"]
         if command.mode is Mode.AVERAGE:
             slot_cycles = config.rows
-            addends += pixels * timing.AVERAGE_TURN
+            addends += pixels * timing.average_turn(config)
         if command.lines:
             slots = timing.region(command.height, kernel["kernel_h"], kernel["stride_h"])
             slots *= timing.region(command.width, kernel["kernel_w"], kernel["stride_w"])
