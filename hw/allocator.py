@@ -190,8 +190,12 @@ class Allocator(wiring.Component):
             *(getattr(self, name).eq(getattr(slots, name)) for name in ("binding", "usage", "life")),
         ]  # fmt: skip
 
-        # A visit, and where its frame comes from.
+        # A visit, and where its frame comes from. What is avoided stands while the page is looked up.
         joins = Signal()
+        avoid = Mux((self.policy == Policy.NONE) | self.visit.prefetch, 0, self.avoid)
+        if c.control_stages:
+            avoid, now = Signal(c.banks), avoid
+            m.d.sync += avoid.eq(now)
         m.d.comb += [
             visitor.start.eq(self.settle),
             *(getattr(visitor, name).eq(self.visit[name]) for name in self.visit.shape().members),
@@ -210,7 +214,7 @@ class Allocator(wiring.Component):
             self.frame.eq(visitor.frame),
             free.find.eq(visitor.find),
             free.colour.eq(slots.binding.colour),
-            free.avoid.eq(Mux((self.policy == Policy.NONE) | self.visit.prefetch, 0, self.avoid)),
+            free.avoid.eq(avoid),
             joins.eq(eviction.done & visitor.ahead),
             free.give.eq(release.give | visitor.give | joins),
             free.given.eq(Mux(joins, eviction.frame, Mux(visitor.give, visitor.given, release.frame))),

@@ -112,7 +112,15 @@ class FreeList(wiring.Component):
 
         into = self.given[place_bits:]
         newest = Signal(place_bits)
-        m.d.comb += newest.eq(oldest[into] + levels[into])
+        if not c.control_stages:
+            m.d.comb += newest.eq(oldest[into] + levels[into])
+        else:
+            ends = Array(Signal(place_bits, name=f"end_{b}") for b in range(c.banks))
+            m.d.comb += newest.eq(ends[into])
+            with m.If(self.give):
+                m.d.sync += ends[into].eq(newest + 1)
+            with m.If(self.wipe.valid):
+                m.d.sync += [end.eq(0) for end in ends]
         for b in range(c.banks):
             m.d.sync += levels[b].eq(levels[b] + (self.give & (into == b)) - (found & (bank == b)))
 

@@ -165,6 +165,10 @@ class Operands(wiring.Component):
                 m.next = "LOOK"
 
         operator, begun = Signal.like(self.compute.operator), Signal()
+        another = ~begun | (operator != self.compute.operator)
+        if self.config.control_stages:
+            another, now = Signal(), another
+            m.d.sync += another.eq(now)
         with m.If(self.renew):
             m.d.sync += begun.eq(0)
         with m.FSM():
@@ -182,7 +186,6 @@ class Operands(wiring.Component):
                 with m.If(self.checked):
                     m.d.sync += [operator.eq(self.compute.operator), begun.eq(1)]
                     m.next = "VERDICT"
-                    another = ~begun | (operator != self.compute.operator)
                     with m.If((self.policy == Policy.NONE) & another):
                         m.d.comb += self.sweep.eq(1)
                         m.next = "FORGET"

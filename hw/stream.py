@@ -99,7 +99,7 @@ class Stream(wiring.Component):
 
         # A counter is done at its last value; a level is carried into when all inside it are done.
         carry, levels = self.step, []
-        carries = {}
+        carries, ahead, inside = {}, {}, 1
         for name in self.order:
             counter = Signal.like(kept[name], name=f"{name}_count")
             final = Signal(name=f"{name}_final")
@@ -116,8 +116,10 @@ class Stream(wiring.Component):
                 m.d.sync += counter.eq(0)
             with m.Elif(carry):
                 m.d.sync += counter.eq(following)
-            carries[name] = carry & ~final
+            carries[name] = ahead[name] = carry & ~final
             carry &= final
+            if self.config.data_stages:
+                ahead[name], inside = inside & ~final, inside & final
             levels.append((counter, final))
         wrap = carry
         m.d.comb += [
@@ -128,9 +130,10 @@ class Stream(wiring.Component):
 
         # Three places walk: in memory, in input rows, in input columns.
         row, column = Signal(signed(POSITION_BITS)), Signal(signed(POSITION_BITS))
-        self._walk(m, "address", self.address, origin, steps, carries, wrap)
-        self._walk(m, "row", row, new.y, {"out_height": new.stride_h, "kernel_h": new.dilation_h}, carries, wrap)
-        self._walk(m, "column", column, new.x, {"out_width": new.stride_w, "kernel_w": new.dilation_w}, carries, wrap)
+        levels_of = carries, ahead, wrap
+        self._walk(m, "address", self.address, origin, steps, *levels_of)
+        self._walk(m, "row", row, new.y, {"out_height": new.stride_h, "kernel_h": new.dilation_h}, *levels_of)
+        self._walk(m, "column", column, new.x, {"out_width": new.stride_w, "kernel_w": new.dilation_w}, *levels_of)
         # A negative position is a large one without its sign.
         m.d.comb += self.padded.eq(
             (row.as_unsigned() >= kept["height"]) | (column.as_unsigned() >= kept["width"])
@@ -138,8 +141,11 @@ class Stream(wiring.Component):
 
         return m
 
-    def _walk(self, m, label, place, origin, steps, carries, wrap):
-        """Move ``place`` by the step of the level that advances, from where that level last stood."""
+    def _walk(self, m, label, place, origin, steps, carries, ahead, wrap):
+        """Move ``place`` by the step of the level that advances, from where that level last stood.
+
+        ``ahead`` says which level that is, in a cycle with ``carries`` and maybe in others.
+        """
         levels = [name for name in self.order if name in steps]
         shape = place.shape()
         start = Signal(shape, name=f"{label}_origin")
@@ -158,7 +164,7 @@ class Stream(wiring.Component):
         reach = []
         for name in self.order:
             outer = [i for i, level in enumerate(levels) if self.order.index(level) >= self.order.index(name)]
-            with m.If(carries[name]):
+            with m.If(ahead[name]):
                 if outer:
                     m.d.comb += base.eq(bases[outer[0]])
                 if name in levels:

@@ -107,7 +107,13 @@ class Transfers(wiring.Component):
 
         # What a command completes its queue to is its number in it, from 1.
         for queue in QUEUES:
-            m.d.comb += counts[queue].eq(self.pushed[queue] + 1)
+            if not c.control_stages:
+                m.d.comb += counts[queue].eq(self.pushed[queue] + 1)
+            else:
+                with m.If(pushes[queue].valid & pushes[queue].ready):
+                    m.d.sync += counts[queue].eq(counts[queue] + 1)
+                with m.If(self.clear):
+                    m.d.sync += counts[queue].eq(1)
             with m.If(pushes[queue].valid & pushes[queue].ready):
                 m.d.sync += self.pushed[queue].eq(counts[queue])
             with m.If(self.clear):
