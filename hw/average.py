@@ -25,7 +25,8 @@ class Average(wiring.Component):
 
     In units of the scale's last place every float32 that can occur is an integer, so the sums have a fixed point, and
     are rounded where their highest bit says. ``latency`` cycles after a lane's cycle its byte is at the output, that
-    of all taps so far; one more with ``data_stages``, where rounding takes two. A search takes two comparisons with fifteen borders each: of lines, and in a line.
+    of all taps so far; one more with ``data_stages``, where rounding a sum takes two. A search takes two comparisons
+    with fifteen borders each: of lines, and in a line.
 
     ::
 

@@ -115,11 +115,12 @@ class Dispatch(wiring.Component):
                         m.d.sync += waits[q].eq(before[q])
 
         def fold(now, queue, before, others):
-            """Raise what a command waits for, in the next cycle if that makes the clock faster: long before the push."""
+            """Raise what a command waits for, with ``control_stages`` in the next cycle: long before the push."""
             if not c.control_stages:
                 gather(data[queue], queue, before, others)
                 return
-            later.append((Signal(), Signal(COUNTS), now & self.fold & (self.user.queue == queue), queue, before, others))
+            folded = now & self.fold & (self.user.queue == queue)
+            later.append((Signal(), Signal(COUNTS), folded, queue, before, others))
 
         later = []
         # Who reads or writes an operand: weights and inputs have engines of their own in mode ARRAY.

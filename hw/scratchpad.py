@@ -21,8 +21,9 @@ class Scratchpad(wiring.Component):
     """Banks with one read port and one write port each; nothing arbitrates.
 
     Each user has a word every cycle. Latency of a virtual read is ``spec.timing.read_latency``: page table, bank,
-    register, and ``data_stages`` before the bank. A physical read saves the page table; a virtual write is in the bank one cycle after it was offered, a
-    physical one at once. The front end's port waits promise one user of a bank port in a cycle; an assertion checks it.
+    register, and with ``data_stages`` one before the bank. A physical read saves the page table; a virtual write is in
+    the bank one cycle after it was offered, a physical one at once. The front end's port waits promise one user of a
+    bank port in a cycle; an assertion checks it.
 
     ::
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import and_
-
 from amaranth import Array, Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -98,9 +95,12 @@ class Storer(wiring.Component):
         way = [asked, here]
         for stage in range(c.data_stages):
             way.insert(-1, Signal(1 + k.word_bits, name=f"asked_{stage}"))
+        idle = ~self.port.valid & ~asked[-1] & ~here[-1]
+        for one in way[1:-1]:
+            idle &= ~one[-1]
         end = self.port.word == c.page_words - 1
         m.d.comb += [
-            self.take_ready.eq(reduce(and_, (~one[-1] for one in way), ~self.port.valid)),
+            self.take_ready.eq(idle),
             self.take_finish.eq(here[-1] & (here[:-1] == c.page_words - 1)),
             buffers.write.eq(here[-1]),
             buffers.write_address.eq(here[:-1] | (filling << k.word_bits)),

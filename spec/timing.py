@@ -95,7 +95,7 @@ PORT_BANK = 1
 
 
 def read_latency(config: Config) -> int:
-    """From an address issued to the word in the requester's register, with the one more that may be before the banks."""
+    """From an address issued to the word in the requester's register, with the one that may be before a bank."""
     return READ_LATENCY + config.data_stages
 
 

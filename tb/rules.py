@@ -256,7 +256,7 @@ def _policies() -> list[Edit]:
         Edit("banks to be avoided are taken if no other has a frame", free,
              "with m.If(«(filled & ~self.avoid).any()»):", _ALWAYS),
         Edit("under none no bank is avoided", allocator,
-             "free.avoid.eq(Mux(«(self.policy == Policy.NONE) | self.visit.prefetch», 0, self.avoid))",
+             "avoid = Mux(«(self.policy == Policy.NONE) | self.visit.prefetch», 0, self.avoid)",
              "OLD & ~(MUTANT & (self.policy == Policy.NONE))"),
         Edit("static: a group that has its quota gives up its own", quota,
              "self.full.eq(«counts[group] >= limits[group]»)",

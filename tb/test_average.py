@@ -16,8 +16,11 @@ from spec.isa import LINE, MANTISSA
 from tb.bench import Bench
 
 WIDTHS = (2, 4, 16)
-CONFIG = replace(CONFIGS["tiny"], rows=int(os.environ.get("ROWS", "4")), cols=int(os.environ.get("ROWS", "4")))
-LANES = CONFIG.rows
+STAGES = int(os.environ.get("STAGES", "0"))
+LANES = int(os.environ.get("ROWS", "4"))
+CONFIG = replace(CONFIGS["tiny"], rows=LANES, cols=LANES, data_stages=STAGES)
+#: From a lane's cycle to its byte.
+LATENCY = Average.latency + STAGES
 
 
 def packed(row):
@@ -104,13 +107,13 @@ async def run(bench, job, pace):
             sent[lane].append(len(seen))
             await bench.tick()
             seen.append(int(bench.dut.averages.value))
-    for _ in range(Average.latency + 2):
+    for _ in range(LATENCY + 2):
         await idle(bench)
         seen.append(int(bench.dut.averages.value))
     expected = job.expected()
     for window, lane, index in ends:
         after = [*sent[lane], len(seen)][index + 1]
-        for cycle in range(sent[lane][index] + Average.latency, min(after + Average.latency, len(seen))):
+        for cycle in range(sent[lane][index] + LATENCY, min(after + LATENCY, len(seen))):
             mine = seen[cycle] >> 8 * lane & 0xFF
             assert mine == int(expected[window, lane]) & 0xFF, (
                 f"window {window} of {taps} taps, lane {lane}, cycle {cycle} must be {expected[window, lane] & 0xFF}, "
@@ -175,6 +178,7 @@ async def forgets_everything_on_reset(dut):
         await run(bench, job, 1.0)
 
 
-@pytest.mark.parametrize("rows", WIDTHS)
-def test_average(simulate, rows):
-    simulate(Average(config=replace(CONFIG, rows=rows, cols=rows)), environment={"ROWS": str(rows)})
+@pytest.mark.parametrize(("rows", "stages"), [*((rows, 0) for rows in WIDTHS), (4, 1), (8, 1)])
+def test_average(simulate, rows, stages):
+    unit = Average(config=replace(CONFIG, rows=rows, cols=rows, data_stages=stages))
+    simulate(unit, environment={"ROWS": str(rows), "STAGES": str(stages)})

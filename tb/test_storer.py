@@ -14,16 +14,17 @@ from hw.storer import Storer
 from spec.config import Config
 from spec.errors import Error
 from spec.isa import Queue
-from spec.timing import CROSSING, TAKE_LATENCY, WRITE_ISSUE
+from spec.timing import CROSSING, WRITE_ISSUE, take_latency
 from tb.bench import Bench
 from tb.fed import Fed, waits
 
 #: Words wider than the bus, equal, narrower, and a page of several bursts.
 CASES = {
     name: Config(name=name, rows=rows, cols=rows, banks=2, bank_bytes=4 * page, page_bytes=page, accumulator_rows=64,
-                 bus_bytes=bus, slots=8, virtual_pages=64, store_buffers=buffers)
-    for name, rows, bus, page, buffers in (
-        ("wide_words", 32, 4, 128, 2), ("equal", 4, 4, 64, 4), ("wide_bus", 2, 16, 64, 8), ("bursts", 16, 4, 2048, 4),
+                 bus_bytes=bus, slots=8, virtual_pages=64, store_buffers=buffers, data_stages=stages)
+    for name, rows, bus, page, buffers, stages in (
+        ("wide_words", 32, 4, 128, 2, 0), ("equal", 4, 4, 64, 4, 0), ("wide_bus", 2, 16, 64, 8, 0),
+        ("bursts", 16, 4, 2048, 4, 0), ("stages", 4, 8, 64, 2, 1),
     )
 }  # fmt: skip
 BASE, LIMIT = 0x4000, 0x10000
@@ -50,15 +51,16 @@ class Storing(Bench):
 
     async def _watch(self):
         dut, rows = self.dut, self.config.rows
-        word = 0
+        words = [0] * (1 + self.config.data_stages)
         while True:
             await RisingEdge(self.clock)
-            # The scratchpad: a word is in the port's register two cycles after it was asked for.
-            dut.port__data.value = word
+            # The scratchpad: a word is in the port's register two cycles after it was asked for, or more.
+            dut.port__data.value = words.pop(0)
             word = self.random.getrandbits(8 * rows)
             if dut.port__valid.value:
                 at = int(dut.port__word.value) * rows
                 word = int.from_bytes(self.frames[int(dut.port__frame.value)][at : at + rows], "little")
+            words.append(word)
             if self.resetting:
                 continue
             if dut.axi__awvalid.value and dut.axi__awready.value:
@@ -186,7 +188,7 @@ async def takes_the_promised_cycles(dut, latency):
         earliest += [take_finishes[-1] + 1] if n else []
         earliest += [write_finishes[n - c.store_buffers] + CROSSING] if n >= c.store_buffers else []
         take_starts.append(max(earliest))
-        take_finishes.append(take_starts[-1] + c.page_words - 1 + TAKE_LATENCY)
+        take_finishes.append(take_starts[-1] + c.page_words - 1 + take_latency(c))
         earliest = [bench.write.taken[n][0] + CROSSING, take_finishes[-1] + CROSSING]
         earliest += [write_starts[-1] + c.page_bursts] if n else []
         write_starts.append(max(earliest))

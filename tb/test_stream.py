@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import cocotb
 import numpy as np
 import pytest
 
-from hw.stream import Stream
+from hw.stream import TAPS_INNERMOST, Stream
 from sim.stream import window_addresses
 from spec.config import CONFIGS
 from tb.bench import Bench
 
 # The widest addresses of a named machine: in narrow ones a sign bit of 16 is lost.
 CONFIG = CONFIGS["onsram"]
-UNITS = {name: Stream(config=CONFIG, taps_innermost=name == "taps") for name in ("pixels", "taps")}
+UNITS = {
+    f"{name}{'_ahead' * stages}": Stream(config=replace(CONFIG, data_stages=stages), taps_innermost=name == "taps")
+    for name in ("pixels", "taps") for stages in (0, 1)
+}  # fmt: skip
 WIDTH = len(UNITS["pixels"].address)
 POINT = {
     "base": 5, "kernel_h": 1, "kernel_w": 1, "stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1,
@@ -66,7 +70,8 @@ async def walk(bench, window, pace, words):
 
 def expected(window, words):
     """The same from the model; padded addresses count as 0."""
-    addresses, padding = window_addresses(window, address_width=WIDTH, taps_innermost=os.environ["ORDER"] == "taps")
+    taps_innermost = UNITS[os.environ["ORDER"]].order == TAPS_INNERMOST
+    addresses, padding = window_addresses(window, address_width=WIDTH, taps_innermost=taps_innermost)
     group, total = addresses.shape[1], addresses.size
     flat = np.where(padding, 0, addresses).ravel().tolist(), padding.ravel().tolist()
     return [
