@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sim.steps import Push, Stall
@@ -72,8 +72,9 @@ class Sample:
 
 
 def sample(config: Config, seed: int, *, computes: int = 12) -> Sample:
-    """A valid program of about so many COMPUTEs, the same for the same configuration and seed."""
-    rng = random.Random(f"program {config.hash} {seed}")
+    """A valid program of about so many COMPUTEs, the same for the same configuration and seed, whatever its stages."""
+    sizes = replace(config, data_stages=0, control_stages=0)
+    rng = random.Random(f"program {sizes.hash} {seed}")
     binder = Binder(config, rng)
     operators = Operators(binder)
     while operators.computes < computes:
