@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from docs.anomalies_tables import TABLES as ANOMALIES
 from docs.causes_tables import TABLES as CAUSES
 from docs.depthwise_tables import TABLES as DEPTHWISE
 from docs.execution_tables import TABLES as EXECUTION
@@ -86,7 +87,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **KEPT,
     **{
         name: partial(_filled, made)
-        for tables in (CAUSES, DEPTHWISE, EXECUTION, JOINT, MEASURED, PLANS, REACHED, TOKENS)
+        for tables in (ANOMALIES, CAUSES, DEPTHWISE, EXECUTION, JOINT, MEASURED, PLANS, REACHED, TOKENS)
         for name, made in tables.items()
     },
 }
