@@ -244,7 +244,7 @@ class Stepper:
             return
         finish = cycle - 1 + {
             Queue.PLACE: timing.PLACE_LATENCY + c.page_words,
-            Queue.TAKE: c.page_words + timing.TAKE_LATENCY,
+            Queue.TAKE: c.page_words + timing.take_latency(c),
             Queue.POST: timing.POST_ISSUE
             + sum(work.get(kind, 0) for kind in ("constants_words", "table_words", "tap_words"))
             + timing.POST_TURN + work.get("slots", 0) * work.get("slot_cycles", 0) + work.get("addends", 0)
