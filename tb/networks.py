@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from controller.quantized import as_onnx, quantize_inputs
+from controller.inputs import random_inputs
+from controller.quantized import as_onnx, integers_of, quantize_inputs
+from controller.read import read
+from controller.reference import Reference
 from sim.machine import Machine
 from spec.registers import Policy
 from tb.agreement import difference, expected
@@ -15,13 +18,16 @@ from tb.system import Job, observe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from controller.compiler import Compiled
+    from controller.graph import Graph
+    from controller.inputs import Floats
     from spec.config import Config
     from spec.memory import Memory
     from tb.system import Observed
 
-__all__ = ["MEMORY_BYTES", "Case", "check", "run", "under"]
+__all__ = ["MEMORY_BYTES", "Case", "check", "expected_of", "run", "under"]
 
 #: The DRAM of all these benches and of pinfold run, so that each machine is built once.
 MEMORY_BYTES = 1 << 22
@@ -54,6 +60,14 @@ class Case:
             write_window=(0, len(dram)), dump_bytes=compiled.program_address + len(program), memory=self.memory,
             policy=self.policy, reset=self.reset,
         )  # fmt: skip
+
+
+def expected_of(path: Path, seed: int) -> tuple[Graph, Floats, dict[str, np.ndarray]]:
+    """The network of a file, random inputs, and what onnxruntime makes of them: integers by ONNX name."""
+    graph = read(path)
+    inputs = random_inputs(graph, seed)
+    found = Reference(path).run(inputs).values()
+    return graph, inputs, {port.name: integers_of(port, one) for port, one in zip(graph.outputs, found, strict=True)}
 
 
 def run(config: Config, cases: Sequence[Case], seed: int) -> list[Observed]:

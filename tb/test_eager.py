@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from controller.eager.compile import compile_eagerly
-from controller.inputs import random_inputs
-from controller.read import read
-from controller.reference import Reference
 from controller.trial import Trials
 from spec.config import CONFIGS
 from spec.memory import PROFILES, Memory
 from spec.registers import Policy
-from tb.networks import Case, run
+from tb.networks import Case, expected_of, run
 from tests.controller.models import QdqModel
 from tests.controller.networks import NETWORKS
 
@@ -32,10 +29,7 @@ def cases(folder: Path, seed: int) -> Iterator[Case]:
         model = QdqModel(True, np.random.default_rng([seed, index]))
         build(model)
         path = model.save(folder / f"{build.__name__}.onnx")
-        graph = read(path)
-        inputs = random_inputs(graph, seed)
-        found = Reference(path).run(inputs).values()
-        outputs = {port.name: array.reshape(port.shape) for port, array in zip(graph.outputs, found, strict=True)}
+        graph, inputs, outputs = expected_of(path, seed)
         compiled = compile_eagerly(graph, TINY, told=told, trials=Trials(TINY, 2))
         memory = Memory(profile=PROFILES[index % len(PROFILES)])
         for policy in dict.fromkeys((list(Policy)[index % len(Policy)], Policy.EAGER)):

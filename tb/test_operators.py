@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 
 from controller.compiler import compile_graph
-from controller.inputs import random_inputs
-from controller.quantized import integers_of
-from controller.read import read
-from controller.reference import Reference
 from spec.config import CONFIGS
 from spec.memory import PROFILES, Memory
-from tb.networks import Case, run
+from tb.networks import Case, expected_of, run
 from tests.controller.layouts import LAYOUTS
 from tests.controller.models import QdqModel
 from tests.controller.networks import NETWORKS
@@ -112,10 +108,7 @@ def cases(config, folder, seed):
             model = QdqModel(unsigned, np.random.default_rng([seed, index]))
             build(model)
             path = model.save(folder / f"{name}.onnx")
-            graph = read(path)
-            inputs = random_inputs(graph, seed)
-            found = Reference(path).run(inputs).values()
-            outputs = {port.name: integers_of(port, array) for port, array in zip(graph.outputs, found, strict=True)}
+            graph, inputs, outputs = expected_of(path, seed)
             memory = Memory(profile=PROFILES[(2 * index + unsigned) % len(PROFILES)])
             case = Case(f"{name} on {config.name}", compile_graph(graph, config), inputs, outputs, memory)
             assert len(case.job.image) <= 1 << 20

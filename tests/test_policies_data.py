@@ -1,4 +1,4 @@
-"""What `make policies` has measured is without the anomalies that other models show."""
+"""What `make policies` and `make tokens` have measured is without the anomalies that other models show."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from docs.anomalies_tables import FILE as ANOMALIES
 from docs.grid import FILE
 from docs.kept import rows
 from docs.networks import NAMES
+from docs.tokens_tables import FILE as TOKENS
 
 CELLS = rows(FILE)
 READ = ("weights", "constants", "input", "activation_fill")
 WRITTEN = ("activation_spill", "output")
-key = pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell["key"])
+each = pytest.mark.parametrize("cell", [*CELLS, *rows(TOKENS)], ids=lambda cell: cell["key"])
 
 
-@key
+@each
 def test_time_and_bytes_have_floors(cell: dict[str, Any]) -> None:
     """No bus carries more than its width; no policy beats a scratchpad that holds all, or moves fewer bytes."""
     bounds, least = cell["bounds"], cell["infinite"]["by_class"]
@@ -35,7 +36,7 @@ def test_time_and_bytes_have_floors(cell: dict[str, Any]) -> None:
         assert moved["activation_fill"] == 0 or moved["activation_spill"] > 0, policy
 
 
-@key
+@each
 def test_the_gap_is_what_the_cycles_say(cell: dict[str, Any]) -> None:
     worst, best = cell["policies"]["none"]["cycles"], cell["bounds"]["infinite_scratchpad_cycles"]
     for one in cell["policies"].values():

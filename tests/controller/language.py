@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -245,3 +246,14 @@ def _normalization(lanes: Sequence[int], epsilon: int) -> list[int]:
         root += 1
     mantissa = (1 << 38) // root
     return [(channels * lane - total) * mantissa >> 22 - shift for lane in lanes]
+
+
+@cache
+def layer() -> Graph:
+    """Attention whose keys end amid a tile, additions, normalizations and a gate: two heads of five channels."""
+    drawn = Drawn(np.random.default_rng(6))
+    source = drawn.input(10, 9)
+    norm = drawn.normalization(drawn.addition(drawn.attention(source, 2, 5), source))
+    last = drawn.normalization(drawn.addition(drawn.dense(drawn.dense(norm, 17), 10), norm))
+    gate = drawn.selection(drawn.dense(last, 13), 1, 11)
+    return drawn.graph(last, drawn.multiplication(last, gate))

@@ -24,7 +24,7 @@ from spec.config import CONFIGS
 from spec.isa import Mode, Opcode, Role
 from spec.program import assemble
 from spec.registers import Policy
-from tests.controller.language import Drawn, drawn_inputs, evaluated
+from tests.controller.language import Drawn, drawn_inputs, evaluated, layer
 
 if TYPE_CHECKING:
     from controller.graph import Graph
@@ -105,17 +105,6 @@ def test_pixel_by_pixel(machine: str, kind: str, tokens: int, channels: int, bat
     else:
         results = [getattr(drawn, kind)(one) for one in maps]
     holds(drawn.graph(*results), machine)
-
-
-@cache
-def layer() -> Graph:
-    """Attention, additions, normalizations and a gate, of two heads of five channels for nine tokens."""
-    drawn = Drawn(np.random.default_rng(6))
-    source = drawn.input(10, 9)
-    norm = drawn.normalization(drawn.addition(drawn.attention(source, 2, 5), source))
-    last = drawn.normalization(drawn.addition(drawn.dense(drawn.dense(norm, 17), 10), norm))
-    gate = drawn.selection(drawn.dense(last, 13), 1, 11)
-    return drawn.graph(last, drawn.multiplication(last, gate))
 
 
 @cache

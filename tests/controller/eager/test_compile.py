@@ -26,7 +26,7 @@ from spec.isa import Opcode, TensorClass
 from spec.program import assemble
 from spec.registers import Policy
 from tests.controller.eager.test_framework import BUILDS, graph
-from tests.controller.language import Drawn, drawn_inputs, evaluated
+from tests.controller.language import Drawn, drawn_inputs, evaluated, layer
 from tests.controller.machine import largest_difference
 from tests.controller.test_drawn import SMALL
 
@@ -40,17 +40,6 @@ if TYPE_CHECKING:
 
 TINY = CONFIGS["tiny"]
 TOLD = pytest.mark.parametrize("told", [True, False], ids=["told", "untold"])
-
-
-@cache
-def layer() -> Graph:
-    """Attention whose keys end amid a tile, additions, normalizations and a gate, of two heads of five channels."""
-    drawn = Drawn(np.random.default_rng(6))
-    source = drawn.input(10, 9)
-    norm = drawn.normalization(drawn.addition(drawn.attention(source, 2, 5), source))
-    last = drawn.normalization(drawn.addition(drawn.dense(drawn.dense(norm, 17), 10), norm))
-    gate = drawn.selection(drawn.dense(last, 13), 1, 11)
-    return drawn.graph(last, drawn.multiplication(last, gate))
 
 
 def named(name: str) -> Graph:
