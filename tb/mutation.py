@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from spec.config import Config
 
-__all__ = ["Edit", "StaleError", "edited", "mutated_copy", "mutated_simulator", "spoiled_copy"]
+__all__ = [
+    "ALWAYS", "NEVER", "ZERO", "Edit", "StaleError", "edited", "mutated_copy", "mutated_simulator", "spoiled_copy",
+    "zero_if",
+]  # fmt: skip
 
 ROOT = Path(__file__).parents[1]
 _MARKED = re.compile(r"«(.*?)»", re.DOTALL)
@@ -43,6 +46,17 @@ _IMPORT = (_FUTURE, f"{_FUTURE}\nfrom amaranth import Mux\n\nfrom hw.selection i
 _INSTANCE = "  pinfold accelerator (\n"
 _NUMBER = '  logic [15:0] mutant;\n  initial if (!$value$plusargs("mutant=%d", mutant)) mutant = 0;\n'
 _WIRE = (_INSTANCE, f"{_NUMBER}{_INSTANCE}      .mutant(mutant),\n")
+
+
+#: What most edits put in place of an expression.
+ZERO = "Mux(MUTANT, 0, OLD)"
+NEVER = "OLD & ~MUTANT"
+ALWAYS = "OLD | MUTANT"
+
+
+def zero_if(condition: str) -> str:
+    """The expression is 0 where a condition of Python holds, too."""
+    return f"Mux(MUTANT & ({condition}), 0, OLD)"
 
 
 class StaleError(Exception):
