@@ -19,8 +19,7 @@ from docs.grid import FILE as CELLS
 from docs.grid import cells, machine
 from docs.kept import Kept, rows, sources
 from docs.networks import network
-from sim.machine import Machine
-from spec.registers import Policy
+from docs.rerun import rerun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,13 +56,7 @@ def same_program(less: str, more: str, policy: str) -> int:
     """Cycles that the program of a cell takes under a policy on the machine of another."""
     (name, *small), (_, *large) = cells()[less], cells()[more]
     compiled, config = compile_graph(read(network(name)), machine(*small)), machine(*large)
-    program, device = rebound(compiled, config), Machine(config)
-    kind, _, state = policy.partition(" ")
-    for _ in range(2 if state == "warm" else 1):
-        run = device.run(
-            program, compiled.image, policy=Policy[kind.upper()], address=compiled.program_address,
-            compute_outputs=False,
-        )  # fmt: skip
+    run = rerun(compiled, policy, config, rebound(compiled, config))
     assert run.cycles is not None
     return run.cycles
 

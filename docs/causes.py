@@ -20,11 +20,9 @@ from docs.grid import FILE as CELLS
 from docs.grid import cells, machine
 from docs.kept import Kept, rows, sources
 from docs.networks import network
-from sim.machine import Machine
-from sim.schedule import schedule
+from docs.rerun import rerun, retimed
 from sim.steps import Push, Spend
 from spec.isa import Queue
-from spec.registers import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -71,27 +69,15 @@ CAUSES: dict[str, Callable[[Iterable[Step]], Iterator[Step]]] = {
 }
 
 
-def measure(compiled: Compiled, policy: Policy, inference: int) -> dict[str, Any]:
-    """Cycles of one inference of several, as they are, without each cause, and without all of them."""
-    config, device = compiled.config, Machine(compiled.config)
-    for _ in range(inference):
-        run = device.run(
-            compiled.program, compiled.image, policy=policy, address=compiled.program_address, compute_outputs=False
-        )
-    assert run.cycles is not None
-
-    def cycles(steps: Iterable[Step]) -> int:
-        length = 1 + len(compiled.instructions)
-        return schedule(
-            config, config.memory, list(steps), address=compiled.program_address, length=length
-        ).cycles
-
-    assert cycles(run.steps) == run.cycles
-    alone = {name: cycles(without(run.steps)) for name, without in CAUSES.items()}
+def measure(compiled: Compiled, name: str) -> dict[str, Any]:
+    """Cycles of an inference that the grid names, as they are, without each cause, and without all of them."""
+    run = rerun(compiled, name, compiled.config, compiled.program)
+    assert retimed(compiled, run.steps) == run.cycles
     return {
-        "cycles": run.cycles, "serials": run.counters["SERIALS"], "without": alone,
-        "without_all": cycles(reduce(lambda steps, without: without(steps), CAUSES.values(), iter(run.steps))),
-    }  # fmt: skip
+        "cycles": run.cycles,
+        "without": {cause: retimed(compiled, without(run.steps)) for cause, without in CAUSES.items()},
+        "without_all": retimed(compiled, reduce(lambda steps, without: without(steps), CAUSES.values(), run.steps)),
+    }
 
 
 def slower() -> dict[str, list[str]]:
@@ -125,10 +111,7 @@ def main() -> int:
             continue
         name, kib, bus = cells()[key]
         compiled = compile_graph(read(network(name)), machine(kib, bus))
-        found = {}
-        for one in ("none", *names):
-            policy, _, state = one.partition(" ")
-            found[one] = measure(compiled, Policy[policy.upper()], 2 if state == "warm" else 1)
+        found = {one: measure(compiled, one) for one in ("none", *names)}
         kept.keep(key, {"network": name, "kib": kib, "bus": bus, "policies": found}, order)
         print(f"{key}: {', '.join(names)}", flush=True)
     return 0

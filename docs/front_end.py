@@ -13,8 +13,7 @@ from controller.compiler import compile_graph
 from controller.read import read
 from docs.kept import Kept, sources
 from docs.networks import NAMES, network
-from sim.machine import Machine
-from sim.schedule import schedule
+from docs.rerun import rerun, retimed
 from sim.steps import Spend, Take
 from spec.config import CONFIGS
 from spec.isa import Opcode
@@ -37,18 +36,11 @@ def measure(compiled: Compiled, policy: Policy) -> dict[str, Any]:
 
     Under `eager` it is the second inference.
     """
-    machine = Machine(CONFIG)
-    for _ in range(1 + (policy is Policy.EAGER)):
-        run = machine.run(
-            compiled.program, compiled.image, policy=policy, address=compiled.program_address, compute_outputs=False
-        )
-    assert run.cycles is not None
-    instant = [step for step in run.steps if not isinstance(step, Spend)]
-    length = 1 + len(compiled.instructions)
-    timed = schedule(CONFIG, CONFIG.memory, instant, address=compiled.program_address, length=length)
+    run = rerun(compiled, "eager warm" if policy is Policy.EAGER else policy.name.lower(), CONFIG, compiled.program)
+    instant = retimed(compiled, (step for step in run.steps if not isinstance(step, Spend)))
     opcodes = [instruction.opcode for instruction in compiled.instructions]
     return {
-        "cycles": run.cycles, "array_empty": run.counters["ARRAY_EMPTY"], "instant_cycles": timed.cycles,
+        "cycles": run.cycles, "array_empty": run.counters["ARRAY_EMPTY"], "instant_cycles": instant,
         "instructions": {one.name: opcodes.count(one) for one in KINDS},
         "spent": {name: cycles for name, cycles in spent(run.steps, opcodes).items() if cycles},
     }  # fmt: skip
