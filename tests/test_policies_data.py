@@ -11,6 +11,8 @@ import pytest
 from docs import grid
 from docs.anomalies import MOST, measured_cells, slower
 from docs.anomalies_tables import FILE as ANOMALIES
+from docs.causes import slower as slower_than_none
+from docs.causes_tables import FILE as CAUSES
 from docs.grid import FILE
 from docs.kept import rows
 from docs.networks import NAMES
@@ -62,6 +64,20 @@ def test_what_is_slower_with_more_is_noticed() -> None:
     assert [row["policy"] for row in slower([more, first]).values()] == ["lru"]
     more["policies"] = {"lru": {"cycles": 1010}}
     assert not slower([more, first])
+
+
+def test_what_is_slower_than_none_has_a_cause_that_was_removed() -> None:
+    """Without some kind of waiting, or without all, it is faster; or it moves at least as many bytes."""
+    kept, cells = ({row["key"]: row for row in some} for some in (rows(CAUSES), CELLS))
+    for key, names in slower_than_none().items():
+        measured, moved = kept[key]["policies"], cells[key]["policies"]
+        none = measured["none"]
+        for name in names:
+            one = measured[name]
+            assert one["cycles"] == moved[name]["cycles"], (key, name)
+            faster = [one["without"][cause] < none["without"][cause] for cause in none["without"]]
+            more = sum(moved[name]["by_class"].values()) >= sum(moved["none"]["by_class"].values())
+            assert any(faster) or one["without_all"] < none["without_all"] or more, (key, name)
 
 
 @pytest.mark.parametrize("kib", [256, 512, 1024, 2048])
