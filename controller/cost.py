@@ -70,7 +70,7 @@ def statistic_cycles(config: Config, command: Command) -> int:
         )  # fmt: skip
     return timing.CROSSING + timing.post_time(
         table_words=0, tap_words=words, slots=pixels, slot_cycles=timing.CLOSING_SLOT if command.closing else 1,
-        constants_words=0, latency=timing.CLOSING_LATENCY if command.closing else timing.MEASURE_LATENCY,
+        constants_words=0, latency=timing.measure_latency(config, closing=command.closing),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ class ArrayEngine(wiring.Component):
     """Runs one command of the array queue at a time.
 
     A command starts when its first tile of weights is ready (``tile.ready`` is the queue's extra condition). Its first
-    pass begins ``spec.timing.ARRAY_ISSUE`` cycles later; another begins as soon as the one before has asked for all its
+    pass begins ``spec.timing.array_issue`` cycles later; another begins as soon as the one before has asked for all its
     pixels and the next tile is ready. The pass that takes the command's last tile is the last: nothing here counts
     passes. The last sums are written ``spec.timing.sums_latency`` cycles after the finish.
 
@@ -82,12 +82,21 @@ class ArrayEngine(wiring.Component):
         m.submodules.accumulator = accumulator = Accumulator(config=c)
         wiring.connect(m, accumulator.drain, wiring.flipped(self.drain))
 
+        # With `data_stages` the command is in a register before its products are made.
+        start, new, opening = self.start, self.payload, 0
+        if c.data_stages:
+            start, new = Signal(), Signal.like(self.payload, reset_less=True)
+            m.d.sync += start.eq(self.start)
+            with m.If(self.start):
+                m.d.sync += new.eq(self.payload)
+            opening = start
+
         # A pass is waiting for its tile, or it is under way; final if its tile was the last.
         waiting, going, final = Signal(), Signal(), Signal()
         half, overwrite, zero = Signal(), Signal(), Signal(signed(8))
         begin, issue, ending = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.ready.eq(~waiting & ~going),
+            self.ready.eq(~waiting & ~going & ~opening),
             begin.eq(waiting & self.tile.ready),
             issue.eq(begin | going),
             ending.eq(issue & stream.last),
@@ -99,13 +108,12 @@ class ArrayEngine(wiring.Component):
             m.d.sync += [waiting.eq(0), going.eq(1), final.eq(self.tile.last)]
         with m.If(ending):
             m.d.sync += [waiting.eq(~self.finish), going.eq(0), overwrite.eq(0)]
-        with m.If(self.start):
-            m.d.sync += [waiting.eq(1), half.eq(self.payload.half), overwrite.eq(self.payload.first)]
-            m.d.sync += zero.eq(self.payload.window.zero)
+        with m.If(start):
+            m.d.sync += [waiting.eq(1), half.eq(new.half), overwrite.eq(new.first), zero.eq(new.window.zero)]
 
         m.d.comb += [
-            stream.window.eq(self.payload.window),
-            stream.load.eq(self.start),
+            stream.window.eq(new.window),
+            stream.load.eq(start),
             stream.step.eq(issue),
             self.read.valid.eq(issue & ~stream.padded),
             self.read.address.eq(stream.address),

@@ -18,6 +18,8 @@ __all__ = ["Average"]
 PRODUCT_BITS = MANTISSA + 8 + 1
 SUM_BITS = PRODUCT_BITS + 16
 ENTRY_BITS = 32
+#: Registers more that ``data_stages`` put on a lane's way.
+MORE = 4
 
 
 class Average(wiring.Component):
@@ -25,8 +27,9 @@ class Average(wiring.Component):
 
     In units of the scale's last place every float32 that can occur is an integer, so the sums have a fixed point, and
     are rounded where their highest bit says. ``latency`` cycles after a lane's cycle its byte is at the output, that
-    of all taps so far; one more with ``data_stages``, where rounding a sum takes two. A search takes two comparisons
-    with fifteen borders each: of lines, and in a line.
+    of all taps so far; four more with ``data_stages``, where rounding a sum takes two, its sign is removed before its
+    zeros, and each search counts what its comparisons found. A search takes two comparisons with fifteen borders each:
+    of lines, and in a line.
 
     ::
 
@@ -81,8 +84,8 @@ class Average(wiring.Component):
         heads, line_of, entries = self._table(m)
 
         # Bit i is a lane's cycle i + 1 cycles ago.
-        more = c.data_stages
-        moves = Signal(self.latency + more - 1)
+        staged = c.data_stages
+        moves = Signal(self.latency + MORE * staged - 1)
         m.d.sync += moves.eq(Cat(self.tap, moves))
         fresh = Signal()
         with m.If(self.start):
@@ -114,38 +117,58 @@ class Average(wiring.Component):
         with m.If(moves[3]):
             m.d.sync += total.eq(Mux(begins, 0, read.data) + addend)
         parts = total, *_dropped(total)
-        if more:
+        if staged:
             # What is dropped is known a cycle before it is.
             kept = [value_register(one.shape()) for one in parts]
             with m.If(moves[4]):
                 m.d.sync += [register.eq(one) for register, one in zip(kept, parts, strict=True)]
             parts = kept
-        m.d.comb += [write.en.eq(moves[4 + more]), write.data.eq(_without(*parts))]
-        stored = carried(m, adding, moves[3 : 4 + more])
+        at = 4 + staged
+        m.d.comb += [write.en.eq(moves[at]), write.data.eq(_without(*parts))]
+        stored = carried(m, adding, moves[3:at])
         m.d.comb += write.addr.eq(stored)
-        with m.If(moves[4 + more]):
+        with m.If(moves[at]):
             m.d.sync += rounded.eq(write.data)
+        kept_at = at
 
         # The sum as float32 has it, but for what order they have as integers.
         size = SUM_BITS - 1
         coarse, coarse_taken, sign = value_register(size), value_register(3), value_register()
-        value, taken = slide(m, Mux(rounded[-1], -rounded, rounded)[:size], (32, 16, 8))
-        with m.If(moves[5 + more]):
-            m.d.sync += [coarse.eq(value), coarse_taken.eq(taken), sign.eq(rounded[-1])]
+        magnitude, negative = Mux(rounded[-1], -rounded, rounded)[:size], rounded[-1]
+        if staged:
+            at += 1
+            unsigned_sum = value_register(size)
+            with m.If(moves[at]):
+                m.d.sync += unsigned_sum.eq(magnitude)
+            magnitude, negative = unsigned_sum, carried(m, negative, moves[at])
+        at += 1
+        value, taken = slide(m, magnitude, (32, 16, 8))
+        with m.If(moves[at]):
+            m.d.sync += [coarse.eq(value), coarse_taken.eq(taken), sign.eq(negative)]
         key = value_register(signed(ENTRY_BITS))
         fine, taken = slide(m, coarse, (4, 2, 1))
         exponent, bits = Signal(8), Signal(ENTRY_BITS - 1)
         m.d.comb += exponent.eq(Mux(fine[-1], BIAS + size - 1 - Cat(taken, coarse_taken), 0))
         m.d.comb += bits.eq(Cat(fine[size - MANTISSA : -1], exponent))
-        with m.If(moves[6 + more]):
+        at += 1
+        with m.If(moves[at]):
             m.d.sync += key.eq(Cat(Mux(sign, ~bits, bits), sign))
 
-        m.d.comb += line_of.eq(_passed(heads[1:], key))
-        line, sought = carried(m, line_of, moves[7 + more]), carried(m, key, moves[7 + more])
-        found = carried(m, stored, moves[4 + more : 8 + more])
-        byte = Cat(_passed(entries, sought), line) ^ 0x80
-        with m.If(moves[8 + more]):
-            m.d.sync += self.averages[found].eq(byte)
+        passed, sought = _passed(heads[1:], key), key
+        if staged:
+            at += 1
+            passed, sought = carried(m, passed, moves[at]), carried(m, sought, moves[at])
+        m.d.comb += line_of.eq(_count(passed))
+        at += 1
+        line, sought = carried(m, line_of, moves[at]), carried(m, sought, moves[at])
+        passed = _passed(entries, sought)
+        if staged:
+            at += 1
+            passed, line = carried(m, passed, moves[at]), carried(m, line, moves[at])
+        at += 1
+        found = carried(m, stored, moves[kept_at:at])
+        with m.If(moves[at]):
+            m.d.sync += self.averages[found].eq(Cat(_count(passed), line) ^ 0x80)
         return m
 
     def _table(self, m):
@@ -202,5 +225,10 @@ def _without(value, dropped, odd):
 
 
 def _passed(borders, key):
-    """How many borders are not above the key."""
-    return sum(border <= key for border in borders)[: exact_log2(LINE)]
+    """Which borders are not above the key."""
+    return Cat(border <= key for border in borders)
+
+
+def _count(passed):
+    """How many are."""
+    return sum(passed)[: exact_log2(LINE)]

@@ -23,6 +23,11 @@ class FusedMultiplyAdd(wiring.Component):
     1 | rounded. The product is exact, so the only rounding is the last. A result below the smallest normal number is
     zero; one beyond the largest is infinite.
 
+    Parameters
+    ----------
+    stages : int
+        1: product and addend stand in registers with exponents of their own before they are ordered; else 0.
+
     Members
     -------
     integer : In(signed(9))
@@ -32,21 +37,22 @@ class FusedMultiplyAdd(wiring.Component):
     addend : In(FLOAT)
         ``ADDEND`` cycles after the integer.
     number : Out(FLOAT)
-    enable : In(8)
+    enable : In(latency)
         As for hw.conversion.FromInteger.
     """
 
-    latency = 8
     #: Cycles by which an addend comes later than its integer.
     ADDEND = 2
 
-    def __init__(self):
+    def __init__(self, *, stages=0):
+        self.stages = stages
+        self.latency = 8 + stages
         super().__init__({
             "integer": In(signed(9)),
             "ratio": In(FLOAT),
             "addend": In(FLOAT),
             "number": Out(FLOAT),
-            "enable": In(8),
+            "enable": In(self.latency),
         })
 
     def elaborate(self, platform):
@@ -76,16 +82,25 @@ class FusedMultiplyAdd(wiring.Component):
             right_exponent.eq(addend.exponent),
             right.eq(Mux(addend.exponent.any(), mantissa(addend) << PRODUCT_BITS - 24, 0)),
         ]
+        signs = Cat(minus, addend.sign)
+        if self.stages:
+            # Who is larger is asked a cycle later.
+            values = left, right, left_exponent, right_exponent, signs
+            held = [value_register(len(value)) for value in values]
+            with m.If(enable[2]):
+                m.d.sync += [register.eq(value) for register, value in zip(held, values, strict=True)]
+            left, right, left_exponent, right_exponent, signs = held
+            enable = enable[1:]
         swap = Signal()
         m.d.comb += swap.eq(Cat(right, right_exponent) > Cat(left, left_exponent))
         greater, lesser = value_register(PRODUCT_BITS), value_register(PRODUCT_BITS)
         distance, differ = value_register(9), value_register()
-        sign = carried(m, Mux(swap, addend.sign, minus), enable[2:])
+        sign = carried(m, Mux(swap, signs[1], signs[0]), enable[2:])
         largest = carried(m, Mux(swap, right_exponent, left_exponent), enable[2:6])
         with m.If(enable[2]):
             m.d.sync += [greater.eq(Mux(swap, right, left)), lesser.eq(Mux(swap, left, right))]
             m.d.sync += distance.eq(Mux(swap, right_exponent - left_exponent, left_exponent - right_exponent))
-            m.d.sync += differ.eq(minus ^ addend.sign)
+            m.d.sync += differ.eq(signs.xor())
 
         wide, aligned = Signal(2 * PRODUCT_BITS + BELOW - 1), value_register(PRODUCT_BITS + BELOW)
         m.d.comb += wide.eq((lesser << PRODUCT_BITS + BELOW - 1) >> distance[:6])

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accumulator import DrainPort
-from hw.average import Average
+from hw.average import MORE, Average
 from hw.commands import Commands
 from hw.depthwise import Depthwise
 from hw.factor import Factor
@@ -94,30 +94,34 @@ class Postprocess(wiring.Component):
         m.d.comb += [which.eq(command.mode == mode) for which, mode in (*modes, (normalizing, Mode.NORMALIZE))]
         with m.If(self.start):
             m.d.sync += command.eq(self.payload)
-        m.d.comb += [getattr(windows, name).eq(self.payload[name]) for name in ("window", "lines", "region")]
-        with m.Switch(self.payload.mode):
+        # With `data_stages` the generators of addresses begin a cycle later, with the command in its register.
+        begin, new = self.start, self.payload
+        if c.data_stages:
+            begin, new = Signal(), command
+            m.d.sync += begin.eq(self.start)
+        m.d.comb += [getattr(windows, name).eq(new[name]) for name in ("window", "lines", "region")]
+        with m.Switch(new.mode):
             with m.Case(Mode.AVERAGE):
                 m.d.comb += windows.slot.eq(c.rows - 1)
             with m.Case(Mode.MEASURE):
-                m.d.comb += windows.slot.eq(Mux(self.payload.closing, Factor.interval - 1, 0))
+                m.d.comb += windows.slot.eq(Mux(new.closing, Factor.interval - 1, 0))
             with m.Case(Mode.NORMALIZE):
                 m.d.comb += windows.slot.eq(Normalize.slot - 1)
-        m.d.comb += addends.range.eq(self.payload.addend)
-        m.d.comb += [rows.range.eq(self.payload.output), outputs.range.eq(self.payload.output)]
+        m.d.comb += [addends.range.eq(new.addend), rows.range.eq(new.output), outputs.range.eq(new.output)]
         m.submodules.lookup = lookup = Lookup(config=c)
-        m.d.comb += [unit.load.eq(self.start) for unit in (windows, addends, rows, outputs)]
-        m.d.comb += [lookup.start.eq(self.start), lookup.used.eq(command.lookup)]
+        m.d.comb += [unit.load.eq(begin) for unit in (windows, addends, rows, outputs)]
+        m.d.comb += [lookup.start.eq(begin), lookup.used.eq(command.lookup)]
         m.d.comb += [
-            depthwise.start.eq(self.start),
+            depthwise.start.eq(begin),
             depthwise.mode.eq(command.mode),
             depthwise.lines.eq(command.lines),
             depthwise.kernel_h.eq(command.window.kernel_h),
             depthwise.kernel_w.eq(command.window.kernel_w),
             depthwise.columns.eq(command.region.width),
             depthwise.pad.eq(windows.pad),
-            average.start.eq(self.start),
+            average.start.eq(begin),
             average.pad.eq(windows.pad),
-            pixels.start.eq(self.start),
+            pixels.start.eq(begin),
             pixels.command.eq(command),
         ]
 
@@ -125,11 +129,13 @@ class Postprocess(wiring.Component):
         biases, entries, weights, tap, row = Signal(), Signal(), Signal(), Signal(), Signal()
         most = max(c.window_taps, CONSTANTS_WORDS, k.average_words)
         pointer, left = Signal(k.address_width), Signal(range(most + 1))
-        turn = AVERAGE_TURN + c.data_stages
+        turn = AVERAGE_TURN + MORE * c.data_stages
         pause, more, ended = Signal(range(turn + 2)), Signal(range(turn + 2)), Signal()
         m.d.comb += more.eq(Mux(averaging, turn, 0) + command.residual)
         reading = read_stages(c)
-        flow = Signal(reading + Depthwise.latency + Requantize.latency + Lookup.latency)
+        lanes = [Requantize(config=c) for _ in range(c.cols)]
+        requantizing = lanes[0].latency
+        flow = Signal(reading + Depthwise.latency + requantizing + Lookup.latency)
 
         def after_entries():
             """Tap weights come next, if there are any."""
@@ -235,7 +241,7 @@ class Postprocess(wiring.Component):
         meeting = reading + Depthwise.latency - 1
         summing = command.mode == Mode.ARRAY
         m.d.comb += [self.drain.valid.eq(flow[meeting - 1] & summing), self.drain.half.eq(command.half)]
-        with m.If(self.start):
+        with m.If(begin):
             m.d.sync += self.drain.row.eq(0)
         with m.Elif(self.drain.valid):
             m.d.sync += self.drain.row.eq(self.drain.row + 1)
@@ -246,12 +252,12 @@ class Postprocess(wiring.Component):
         totals = [Mux(averaging, *pair) for pair in zip(average.averages, depthwise.totals, strict=True)]
         totals = [Mux(multiplying | normalizing, *pair) for pair in zip(pixels.totals, totals, strict=True)]
         m.d.comb += pixels.take.eq(flow[meeting - 1] & (multiplying | normalizing))
-        for index in range(c.cols):
-            m.submodules[f"lane_{index}"] = lane = Requantize(config=c)
+        for index, lane in enumerate(lanes):
+            m.submodules[f"lane_{index}"] = lane
             m.d.comb += [
                 lane.value.eq(Mux(summing, self.drain.sums[index], totals[index])),
                 lane.addend.eq(waiting[8 * index : 8 * index + 8]),
-                lane.enable.eq(flow[meeting : meeting + Requantize.latency]),
+                lane.enable.eq(flow[meeting : meeting + requantizing]),
                 lane.bias.eq(constants[64 * index : 64 * index + 32]),
                 lane.scale.eq(FLOAT(constants[64 * index + 32 : 64 * index + 64])),
                 lane.residual.eq(command.residual & ~multiplying),
@@ -259,7 +265,7 @@ class Postprocess(wiring.Component):
                 lane.clamp.eq(command.clamp),
                 lookup.bytes[index].eq(lane.activation),
             ]
-        m.d.comb += lookup.enable.eq(flow[meeting + Requantize.latency])
+        m.d.comb += lookup.enable.eq(flow[meeting + requantizing])
 
         # The last row is the one behind which nothing flows when nothing more is issued.
         m.d.comb += [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,7 +19,8 @@ ROUNDED_BITS = 10
 
 
 class Requantize(wiring.Component):
-    """One lane, one value a cycle, ``latency`` cycles from value to activation.
+    """One lane, one value a cycle, ``latency`` cycles from value to activation: a cycle more for each of the two sums
+    with ``data_stages``.
 
     Every step is rounded as float32 rounds it. Numbers below 2**-126 count as zero. The residual add multiplies and
     adds twice, each time with one rounding: onnxruntime's second operand first, which is the addend unless ``swap`` is
@@ -43,7 +44,8 @@ class Requantize(wiring.Component):
     addend : In(signed(8))
         Residual of the row, in the cycle of its value.
     enable : In(latency)
-        Bit i lets stage i take what lies before it; a row that enters in cycle t needs bit i in cycle t + i.
+        Bit i lets stage i take what lies before it; a row that enters in cycle t needs bit i in cycle t + i. With
+        ``data_stages`` every stage does in every cycle.
     bias : In(signed(32)), scale : In(FLOAT)
         The lane's constants.
     residual : In(1)
@@ -53,11 +55,11 @@ class Requantize(wiring.Component):
     activation : Out(signed(8))
     """
 
-    latency = 1 + FromInteger.latency + Product.latency + ToInteger.latency + 1
-    latency += FusedMultiplyAdd.ADDEND + 2 * (FusedMultiplyAdd.latency - FusedMultiplyAdd.ADDEND)
-    latency += ToInteger.latency + 1
-
     def __init__(self, *, config):
+        self.config = config
+        self.second, self.first = (FusedMultiplyAdd(stages=config.data_stages) for _ in range(2))
+        self.latency = 1 + FromInteger.latency + Product.latency + ToInteger.latency + 1
+        self.latency += self.second.latency + self.first.latency - FusedMultiplyAdd.ADDEND + ToInteger.latency + 1
         post = Commands(config).post
         super().__init__({
             "value": In(signed(32)),
@@ -75,18 +77,21 @@ class Requantize(wiring.Component):
         m = Module()
         clamp, factors = self.clamp, self.factors
 
-        # The stages of the residual add rest if there is none.
-        adding = Signal(self.latency)
-        m.d.comb += adding.eq(Mux(self.residual, self.enable, 0))
+        # Stages rest where nothing is under way, those of the residual add if there is none. That spares work; with
+        # `data_stages` it would cost wires across the part.
+        enable, adding = self.enable, Signal(self.latency)
+        m.d.comb += adding.eq(Mux(self.residual, enable, 0))
+        if self.config.data_stages:
+            enable = adding = Const(-1, self.latency)
 
         total = value_register(signed(32))
-        with m.If(self.enable[0]):
+        with m.If(enable[0]):
             m.d.sync += total.eq(self.value + self.bias)
-        at, number = self._unit(m, "value_float", FromInteger(), self.enable, 1, integer=total)
-        at, number = self._unit(m, "scaled", Product(), self.enable, at, left=number, right=self.scale)
-        at, rounded = self._unit(m, "value_rounded", ToInteger(width=ROUNDED_BITS), self.enable, at, number=number)
+        at, number = self._unit(m, "value_float", FromInteger(), enable, 1, integer=total)
+        at, number = self._unit(m, "scaled", Product(), enable, at, left=number, right=self.scale)
+        at, rounded = self._unit(m, "value_rounded", ToInteger(width=ROUNDED_BITS), enable, at, number=number)
         requantized = value_register(signed(8))
-        with m.If(self.enable[at]):
+        with m.If(enable[at]):
             m.d.sync += requantized.eq(_clamped(m, rounded, clamp.zero_a, clamp.low_a, clamp.high_a))
         at += 1
         known = at
@@ -97,21 +102,21 @@ class Requantize(wiring.Component):
         m.d.comb += a.eq(Mux(clamp.unsigned_a, requantized + 128, requantized))
         m.d.comb += r.eq(Mux(clamp.unsigned_b, addend + 128, addend))
         at, number = self._unit(
-            m, "second", FusedMultiplyAdd(), adding, known,
+            m, "second", self.second, adding, known,
             integer=Mux(clamp.swap, a, r), ratio=factors.second_ratio, addend=factors.fixed,
         )  # fmt: skip
         at -= FusedMultiplyAdd.ADDEND
         first = _delayed(m, "first_waits", Mux(clamp.swap, r, a), at - known, adding.any())
         at, number = self._unit(
-            m, "first", FusedMultiplyAdd(), adding, at, integer=first, ratio=factors.first_ratio, addend=number
+            m, "first", self.first, adding, at, integer=first, ratio=factors.first_ratio, addend=number
         )
         at, rounded = self._unit(m, "sum_rounded", ToInteger(width=ROUNDED_BITS), adding, at, number=number)
 
         # Both ways take equally long, so that a row's time does not depend on what is done with it.
-        plain = _delayed(m, "requantized_waits", requantized, at - known, self.enable.any() & ~self.residual)
+        plain = _delayed(m, "requantized_waits", requantized, at - known, enable.any() & ~self.residual)
         added = _clamped(m, rounded, clamp.zero_b, clamp.low_b, clamp.high_b)
         activation = value_register(signed(8))
-        with m.If(self.enable[at]):
+        with m.If(enable[at]):
             m.d.sync += activation.eq(Mux(self.residual, added, plain))
         m.d.comb += self.activation.eq(activation)
         return m

@@ -149,10 +149,9 @@ class Dispatch:
 
     def _latency(self, fields: Fields) -> int:
         """From a POST command's last slot to its finish."""
-        latency = timing.POST_LATENCY
         if fields["mode"] == Mode.MEASURE:
-            latency = timing.CLOSING_LATENCY if fields["closing"] else timing.MEASURE_LATENCY
-        return timing.post_latency(self.config, latency)
+            return timing.measure_latency(self.config, closing=bool(fields["closing"]))
+        return timing.post_latency(self.config)
 
 
 def _plain(register: Fields) -> Fields:

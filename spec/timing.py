@@ -38,7 +38,7 @@ WEIGHTS_ISSUE = 1
 WEIGHTS_LATENCY = 1
 #: WEIGHTS in serial mode: from the last pixel of a pass to the first row's address of the next tile.
 WEIGHTS_TURN = 1
-#: ARRAY: from start to the first pixel's address.
+#: ARRAY: from start to the first pixel's address. See `array_issue`.
 ARRAY_ISSUE = 1
 #: POST: from start to the first constants word's address.
 POST_ISSUE = 1
@@ -114,14 +114,24 @@ def sums_latency(config: Config) -> int:
     return read_latency(config) + config.rows + config.cols - 1
 
 
-def post_latency(config: Config, latency: int) -> int:
-    """One of POST's latencies, with that register."""
-    return latency + config.data_stages
+def array_issue(config: Config) -> int:
+    """ARRAY: from start to the first pixel's address, with the register that its command may be in first."""
+    return ARRAY_ISSUE + config.data_stages
+
+
+def post_latency(config: Config) -> int:
+    """POST: from the last row's last slot to its output word in the bank, with a register more in each float sum."""
+    return POST_LATENCY + 3 * config.data_stages
+
+
+def measure_latency(config: Config, *, closing: bool) -> int:
+    """POST in mode MEASURE: from the last slot to what is known of its pixel in the memory, or to its factor."""
+    return (CLOSING_LATENCY if closing else MEASURE_LATENCY) + config.data_stages
 
 
 def average_turn(config: Config) -> int:
-    """POST in mode AVERAGE: idle cycles after a window's last slot; rounding may take one more."""
-    return AVERAGE_TURN + config.data_stages
+    """POST in mode AVERAGE: idle cycles after a window's last slot; a sum's rounding and look-up may take four more."""
+    return AVERAGE_TURN + 4 * config.data_stages
 
 
 def weights_load(config: Config, *, turned: bool = False) -> int:
@@ -160,7 +170,7 @@ def array_time(config: Config, *, passes: int, pixels: int, serial: bool, turned
     load = weights_load(config, turned=turned)
     ready = pixels - 1 + WEIGHTS_TURN + load if serial else WEIGHTS_ISSUE + load
     step = max(pixels, ready)
-    last_swap = ARRAY_ISSUE + (passes - 1) * step
+    last_swap = array_issue(config) + (passes - 1) * step
     return ArrayTime(last_swap, last_swap + pixels - 1, last_swap - step + ready - 1)
 
 

@@ -14,7 +14,7 @@ from sim.array import array_sums
 from sim.stream import window_addresses
 from sim.weights import tile_addresses, tiles
 from spec.isa import Queue
-from spec.timing import ARRAY_ISSUE, CROSSING, READ_LATENCY, WEIGHTS_ISSUE, array_time, sums_latency, weights_load
+from spec.timing import CROSSING, READ_LATENCY, WEIGHTS_ISSUE, array_issue, array_time, sums_latency, weights_load
 from tb.bench import Bench
 from tb.passes import MARKS, SIZES, System, content, machine
 
@@ -159,14 +159,14 @@ def schedule(config, jobs, seen):
         start = max(seen["array_push"][index] + CROSSING, idle_array, ready, drained)
         time = array_time(config, passes=job.passes, pixels=job.pixels, serial=job.serial, turned=job.turned)
         loaded = ready - 1 if job.passes == 1 else start + time.last_tile
-        step = (time.last_swap - ARRAY_ISSUE) // max(1, job.passes - 1)
+        step = (time.last_swap - array_issue(config)) // max(1, job.passes - 1)
         freed, idle_weights, idle_array = start + time.last_swap, loaded + CROSSING, start + time.finish + CROSSING
         want["weights_start"].append(loading)
         want["weights_finish"].append(loaded)
         want["array_start"].append(start)
         want["array_finish"].append(start + time.finish)
         want["sums_finish"].append(start + time.finish + sums_latency(config))
-        want["swap"].extend(start + ARRAY_ISSUE + step * index for index in range(job.passes))
+        want["swap"].extend(start + array_issue(config) + step * index for index in range(job.passes))
     return want
 
 

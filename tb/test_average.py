@@ -9,7 +9,7 @@ import cocotb
 import numpy as np
 import pytest
 
-from hw.average import Average
+from hw.average import MORE, Average
 from sim.average import average_windows
 from spec.config import CONFIGS
 from spec.isa import LINE, MANTISSA
@@ -20,7 +20,7 @@ STAGES = int(os.environ.get("STAGES", "0"))
 LANES = int(os.environ.get("ROWS", "4"))
 CONFIG = replace(CONFIGS["tiny"], rows=LANES, cols=LANES, data_stages=STAGES)
 #: From a lane's cycle to its byte.
-LATENCY = Average.latency + STAGES
+LATENCY = Average.latency + MORE * STAGES
 
 
 def packed(row):

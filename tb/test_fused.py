@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import cocotb
 import numpy as np
+import pytest
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -13,6 +16,7 @@ from hw.fused import FusedMultiplyAdd
 from tb.bench import Bench
 
 LANES = 8
+STAGES = int(os.environ.get("STAGES", "0"))
 ROWS = 8_000
 INTEGERS = np.array([0, 1, -1, 2, -2, 3, 5, 127, -127, 128, -128, 129, 254, 255, -255], np.int64)
 
@@ -20,17 +24,18 @@ INTEGERS = np.array([0, 1, -1, 2, -2, 3, 5, 127, -127, 128, -128, 129, 254, 255,
 class Lanes(wiring.Component):
     """Some units beside each other; ``valid`` enables stage after stage, and addends are delayed as they must be."""
 
-    def __init__(self):
+    def __init__(self, stages):
+        self.units = [FusedMultiplyAdd(stages=stages) for _ in range(LANES)]
         words = data.ArrayLayout(32, LANES)
         super().__init__({"factor": In(words), "ratio": In(words), "addend": In(words), "valid": In(1),
                           "number": Out(words)})  # fmt: skip
 
     def elaborate(self, platform):  # noqa: ARG002
         m = Module()
-        stages = Signal(FusedMultiplyAdd.latency - 1)
+        stages = Signal(self.units[0].latency - 1)
         m.d.sync += stages.eq(Cat(self.valid, stages))
-        for lane in range(LANES):
-            m.submodules[f"lane_{lane}"] = unit = FusedMultiplyAdd()
+        for lane, unit in enumerate(self.units):
+            m.submodules[f"lane_{lane}"] = unit
             ratio, late = Signal(32, name=f"ratio_{lane}"), Signal(32 * FusedMultiplyAdd.ADDEND, name=f"late_{lane}")
             m.d.sync += [ratio.eq(self.ratio[lane]), late.eq(Cat(late[32:], self.addend[lane]))]
             m.d.comb += [
@@ -107,7 +112,8 @@ def cases(seed):
 @cocotb.test()
 @cocotb.parametrize(pace=[1.0, 0.4])
 async def rounds_the_exact_sum_once(dut, pace):
-    bench = Bench(dut, Lanes())
+    lanes = Lanes(STAGES)
+    bench = Bench(dut, lanes)
     await bench.reset()
     columns = cases(bench.seed)
     rows = [x.astype(np.uint32).reshape(-1, LANES)[: None if pace == 1.0 else 600] for x in columns]
@@ -121,7 +127,7 @@ async def rounds_the_exact_sum_once(dut, pace):
             junk = bench.random.getrandbits(32 * LANES)
             port.value = int.from_bytes(values[sent].tobytes(), "little") if go else junk
         if go:
-            due.add(cycle + FusedMultiplyAdd.latency)
+            due.add(cycle + lanes.units[0].latency)
             sent += 1
         await bench.tick()
         if cycle in due:
@@ -140,5 +146,6 @@ async def rounds_the_exact_sum_once(dut, pace):
     dut._log.info("%d sums agree", len(got))  # noqa: SLF001
 
 
-def test_fused(simulate):
-    simulate(Lanes())
+@pytest.mark.parametrize("stages", [0, 1])
+def test_fused(simulate, stages):
+    simulate(Lanes(stages), environment={"STAGES": str(stages)})

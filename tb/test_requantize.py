@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from itertools import product
 
 import cocotb
 import numpy as np
+import pytest
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -18,22 +21,23 @@ from hw.requantize import Requantize
 from sim.requantize import add_residual, requantize
 from spec.config import CONFIGS
 from spec.isa import CLAMP, SCALE
-from spec.timing import POST_LATENCY, READ_LATENCY
+from spec.timing import post_latency, read_latency
 from tb.bench import Bench
 
 LANES = 8
-CONFIG = CONFIGS["tiny"]
+CONFIG = replace(CONFIGS["tiny"], data_stages=int(os.environ.get("STAGES", "0")))
 CLAMP_FIELDS = [f for f in CLAMP.fields if f.name != "opcode"]
 SCALE_FIELDS = [f for f in SCALE.fields if f.name != "opcode"]
 #: A row's way outside the lane: the read, the window's totals or as long a wait, the look-up, the write into the bank.
-AROUND = READ_LATENCY + Depthwise.latency + Lookup.latency + 1
+AROUND = read_latency(CONFIG) + Depthwise.latency + Lookup.latency + 1
 
 
 class Lanes(wiring.Component):
     """Some lanes beside each other; ``valid`` enables stage after stage."""
 
-    def __init__(self):
-        post = Commands(CONFIG).post
+    def __init__(self, config):
+        self.lanes = [Requantize(config=config) for _ in range(LANES)]
+        post = Commands(config).post
         words, bytes_ = data.ArrayLayout(32, LANES), data.ArrayLayout(8, LANES)
         super().__init__({
             "valid": In(1),
@@ -49,10 +53,10 @@ class Lanes(wiring.Component):
 
     def elaborate(self, platform):  # noqa: ARG002
         m = Module()
-        stages = Signal(Requantize.latency - 1)
+        stages = Signal(self.lanes[0].latency - 1)
         m.d.sync += stages.eq(Cat(self.valid, stages))
-        for index in range(LANES):
-            m.submodules[f"lane_{index}"] = lane = Requantize(config=CONFIG)
+        for index, lane in enumerate(self.lanes):
+            m.submodules[f"lane_{index}"] = lane
             m.d.comb += [
                 lane.enable.eq(Cat(self.valid, stages)),
                 lane.value.eq(self.value[index]),
@@ -170,7 +174,7 @@ def random_jobs(rng, jobs, rows):
 
 async def run(bench, job, pace):
     """Send a job's rows; compare every activation, at its promised cycle, with the model's."""
-    dut, latency = bench.dut, Requantize.latency
+    dut, latency = bench.dut, bench.unit.lanes[0].latency
     job.drive(bench)
     due, got, cycle, sent = {}, {}, 0, 0
     while sent < len(job.value) or due:
@@ -198,7 +202,7 @@ async def run(bench, job, pace):
 
 @cocotb.test()
 async def agrees_with_the_model_on_edges(dut):
-    bench = Bench(dut, Lanes())
+    bench = Bench(dut, Lanes(CONFIG))
     await bench.reset()
     count = 0
     for job in edge_jobs(np.random.default_rng(bench.seed)):
@@ -209,7 +213,7 @@ async def agrees_with_the_model_on_edges(dut):
 @cocotb.test()
 @cocotb.parametrize(pace=[1.0, 0.3])
 async def agrees_with_the_model_on_random_rows(dut, pace):
-    bench = Bench(dut, Lanes())
+    bench = Bench(dut, Lanes(CONFIG))
     await bench.reset()
     count = 0
     for job in random_jobs(np.random.default_rng(bench.seed), 100, 150 if pace == 1.0 else 30):
@@ -219,7 +223,7 @@ async def agrees_with_the_model_on_random_rows(dut, pace):
 
 @cocotb.test()
 async def takes_the_promised_cycles(dut):
-    bench = Bench(dut, Lanes())
+    bench = Bench(dut, Lanes(CONFIG))
     await bench.reset()
     zero = np.zeros((1, LANES))
     clamp = {f.name: 0 for f in CLAMP_FIELDS} | {"low_a": -128, "high_a": 127, "low_b": -128, "high_b": 127}
@@ -233,12 +237,12 @@ async def takes_the_promised_cycles(dut):
             dut.valid.value = 0
             while bench.get("activation")[0] != value % 256:
                 await bench.tick()
-            assert bench.cycle - 1 - sent + AROUND == POST_LATENCY
+            assert bench.cycle - 1 - sent + AROUND == post_latency(CONFIG)
 
 
 @cocotb.test()
 async def goes_on_after_a_reset(dut):
-    bench = Bench(dut, Lanes())
+    bench = Bench(dut, Lanes(CONFIG))
     await bench.reset()
     jobs = list(random_jobs(np.random.default_rng(bench.seed), 4, 20))
     for job in jobs:
@@ -252,5 +256,6 @@ async def goes_on_after_a_reset(dut):
         await run(bench, job, 0.7)
 
 
-def test_requantize(simulate):
-    simulate(Lanes())
+@pytest.mark.parametrize("stages", [0, 1])
+def test_requantize(simulate, stages):
+    simulate(Lanes(replace(CONFIG, data_stages=stages)), environment={"STAGES": str(stages)})
