@@ -76,7 +76,7 @@ def statistic_cycles(config: Config, command: Command) -> int:
 
 def step_cycles(config: Config, commands: int, pages: float) -> float:
     """Front end cycles of commands that name so many pages together."""
-    page = timing.staged(config, timing.VISIT_PAGE) + timing.FOLD_PAGE
+    page = timing.staged(config, timing.VISIT_PAGE, 2) + timing.FOLD_PAGE
     return commands * (_COMMAND_STEPS + config.banks * timing.PORT_BANK) + pages * page
 
 

@@ -191,7 +191,9 @@ class Allocator(wiring.Component):
         ]  # fmt: skip
 
         # A visit, and where its frame comes from. What is avoided stands while the page is looked up.
-        joins = Signal()
+        joins, give, given = Signal(), Signal(), Signal.like(free.given)
+        domain = m.d.sync if c.control_stages else m.d.comb
+        domain += [free.give.eq(give), free.given.eq(given)]
         avoid = Mux((self.policy == Policy.NONE) | self.visit.prefetch, 0, self.avoid)
         if c.control_stages:
             avoid, now = Signal(c.banks), avoid
@@ -216,8 +218,8 @@ class Allocator(wiring.Component):
             free.colour.eq(slots.binding.colour),
             free.avoid.eq(avoid),
             joins.eq(eviction.done & visitor.ahead),
-            free.give.eq(release.give | visitor.give | joins),
-            free.given.eq(Mux(joins, eviction.frame, Mux(visitor.give, visitor.given, release.frame))),
+            give.eq(release.give | visitor.give | joins),
+            given.eq(Mux(joins, eviction.frame, Mux(visitor.give, visitor.given, release.frame))),
             quota.binding.eq(slots.binding),
             quota.takes.eq(visitor.map.valid),
             quota.loses.eq(eviction.evicted | release.give | visitor.give),
@@ -280,8 +282,10 @@ class Allocator(wiring.Component):
         ]
 
         # No frame is lost, and none has two owners: those that are free and those that are held are all.
-        settled = Signal()
-        m.d.sync += settled.eq(self.done & ~self.wipe.valid)
+        settled = self.done & ~self.wipe.valid
+        for _ in range(1 + c.control_stages):
+            done, settled = settled, Signal()
+            m.d.sync += settled.eq(done)
         with m.If(settled & ~ResetSignal()):
             m.d.sync += Assert(free.count + quota.held == c.frames, "free and held frames must be all")
         return m

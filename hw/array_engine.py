@@ -82,14 +82,14 @@ class ArrayEngine(wiring.Component):
         m.submodules.accumulator = accumulator = Accumulator(config=c)
         wiring.connect(m, accumulator.drain, wiring.flipped(self.drain))
 
-        # With `data_stages` the command is in a register before its products are made.
-        start, new, opening = self.start, self.payload, 0
+        # With `data_stages` the command is in a register before its products are made, and these before they are added.
+        load, due, new, opening = self.start, self.start, self.payload, 0
         if c.data_stages:
-            start, new = Signal(), Signal.like(self.payload, reset_less=True)
-            m.d.sync += start.eq(self.start)
+            load, due, new = Signal(), Signal(), Signal.like(self.payload, reset_less=True)
+            m.d.sync += [load.eq(self.start), due.eq(load)]
             with m.If(self.start):
                 m.d.sync += new.eq(self.payload)
-            opening = start
+            opening = load | due
 
         # A pass is waiting for its tile, or it is under way; final if its tile was the last.
         waiting, going, final = Signal(), Signal(), Signal()
@@ -108,12 +108,12 @@ class ArrayEngine(wiring.Component):
             m.d.sync += [waiting.eq(0), going.eq(1), final.eq(self.tile.last)]
         with m.If(ending):
             m.d.sync += [waiting.eq(~self.finish), going.eq(0), overwrite.eq(0)]
-        with m.If(start):
+        with m.If(due):
             m.d.sync += [waiting.eq(1), half.eq(new.half), overwrite.eq(new.first), zero.eq(new.window.zero)]
 
         m.d.comb += [
             stream.window.eq(new.window),
-            stream.load.eq(start),
+            stream.load.eq(load),
             stream.step.eq(issue),
             self.read.valid.eq(issue & ~stream.padded),
             self.read.address.eq(stream.address),

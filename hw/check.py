@@ -32,6 +32,7 @@ class Check(wiring.Component):
     """Looks the operands' slots up, one a cycle, and judges the shape meanwhile.
 
     ``start`` in cycle t; the slots are looked up in t + 1 to t + 6; ``done`` in t + 7; the verdict stands from t + 8.
+    With ``control_stages`` the last two are a cycle later.
 
     Parameters
     ----------
@@ -100,20 +101,21 @@ class Check(wiring.Component):
             self.roles[Role.TABLE].eq(compute.last & compute.table),
         ]
 
-        # Slot after slot, each latched in the cycle after its lookup.
-        step, busy = Signal(range(ROLES + 1)), Signal()
+        # Slot after slot, each latched when what was looked up stands.
+        stands = 1 + c.control_stages
+        step, busy = Signal(range(ROLES + stands)), Signal()
         slot = Array(ranges[role].slot for role in Role)[step]
-        m.d.comb += self.done.eq(busy & (step == ROLES))
+        m.d.comb += self.done.eq(busy & (step == ROLES + stands - 1))
         with m.If(busy):
             m.d.sync += step.eq(step + 1)
-            with m.If(step != ROLES):
+            with m.If(step < ROLES):
                 m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(slot)]
         with m.If(self.done):
             m.d.sync += busy.eq(0)
         with m.If(self.start):
             m.d.sync += [busy.eq(1), step.eq(0), self.unbound.eq(0)]
         for role in Role:
-            with m.If(busy & (step == role + 1)):
+            with m.If(busy & (step == role + stands)):
                 missing = ~self.binding.bound | (ranges[role].slot >> exact_log2(c.slots)).any()
                 m.d.sync += [self.windows[role].eq(self.binding.window), self.pages[role].eq(self.binding.pages)]
                 with m.If(self.roles[role] & missing):

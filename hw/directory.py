@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,7 +42,8 @@ def page_request(config):
 class Directory(wiring.Component):
     """An entry, the users and a mark for each virtual page.
 
-    What was looked up stands from the next cycle on, one later with ``control_stages``.
+    What was looked up stands from the next cycle on. With ``control_stages`` whatever is asked for is done a cycle later,
+    and what was looked up stands two cycles later.
 
     A mark is the number of the COMPUTE that set it, so that all marks of the one before are gone at once.
 
@@ -79,6 +80,9 @@ class Directory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         ask, wipe = self.request, self.wipe
+        if self.config.control_stages:
+            ask = Signal.like(self.request)
+            m.d.sync += ask.eq(self.request)
         kept = {
             "entries": (ask.write, ask.entry, self.entry),
             "users": (ask.use, ask.users, self.users),

@@ -32,7 +32,7 @@ class Eviction(wiring.Component):
     Pages of the current COMPUTE are no victims: they are marked in a walk of their own, at its first eviction. Then all
     slots are looked at, one a cycle, and the pages of the one that goes first, two cycles each, from behind its cursor
     down and round, or under ``none`` from the lowest up; if none of them can go, again without that slot. With
-    ``control_stages`` it is three cycles.
+    ``control_stages`` a page takes four, and a choice two more.
 
     Parameters
     ----------
@@ -140,9 +140,13 @@ class Eviction(wiring.Component):
             rank.usage.eq(self.usage),
             rank.resident.eq(s.resident),
         ]
+        asked, looks_up = index, self.slots.look
+        if c.control_stages:
+            asked, looks_up = Signal.like(index), Signal()
+            m.d.sync += [asked.eq(index), looks_up.eq(self.slots.look)]
         m.d.sync += [
-            last.eq(index),
-            looked.eq(self.slots.look),
+            last.eq(asked),
+            looked.eq(looks_up),
             seen.eq(last),
             candidate.eq(
                 looked & self.binding.bound & s.resident.any() & ~barren.bit_select(last, 1)
@@ -188,6 +192,10 @@ class Eviction(wiring.Component):
                 m.d.sync += index.eq(index + 1)
                 compare()
                 with m.If(index == c.slots - 1):
+                    m.next = "SEEK" if c.control_stages else "STANDING"
+            if c.control_stages:
+                with m.State("SEEK"):
+                    compare()
                     m.next = "STANDING"
             with m.State("STANDING"):
                 compare()
@@ -199,12 +207,15 @@ class Eviction(wiring.Component):
                 m.d.sync += found.eq(0)
                 with m.If(found):
                     m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(best)]
-                    m.next = "LOAD"
+                    m.next = "SOUGHT" if c.control_stages else "LOAD"
                 with m.Else():
                     m.next = "NOTHING"
             with m.State("NOTHING"):
                 m.d.comb += self.unfit.eq(1)
                 m.next = "IDLE"
+            if c.control_stages:
+                with m.State("SOUGHT"):
+                    m.next = "LOAD"
             with m.State("LOAD"):
                 m.d.sync += [low.eq(s.low), high.eq(s.high), resident.eq(s.resident), looks.eq(s.high - s.low)]
                 cursor = self.usage.cursor
@@ -217,8 +228,10 @@ class Eviction(wiring.Component):
                 m.next = "LOOK"
             with m.State("LOOK"):
                 m.d.comb += [self.directory.look.eq(1), self.directory.page.eq(virtual)]
-                m.next = "WAIT" if c.control_stages else "PAGE"
+                m.next = "FETCH" if c.control_stages else "PAGE"
             if c.control_stages:
+                with m.State("FETCH"):
+                    m.next = "WAIT"
                 with m.State("WAIT"):
                     m.next = "PAGE"
             with m.State("PAGE"):

@@ -123,6 +123,9 @@ class History(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
+                    m.next = "LOOK" if self.config.control_stages else "MIX"
+            if self.config.control_stages:
+                with m.State("LOOK"):
                     m.next = "MIX"
             with m.State("MIX"):
                 m.d.sync += [self.life.eq(old), self.life.signature.eq(signature), guesses.eq(begins)]

@@ -148,7 +148,7 @@ class Operands(wiring.Component):
             self.slot.eq(opened.slot),
         ]
 
-        naming = self._note(m, walked, history)
+        named = self._note(m, walked, history)
 
         def refuse(error):
             m.d.comb += [self.fault.valid.eq(1), self.fault.code.eq(error)]
@@ -179,6 +179,9 @@ class Operands(wiring.Component):
                 with m.If(self.range):
                     m.d.comb += [self.look.look.eq(1), self.look.slot.eq(self.store.slot)]
                     m.d.sync += ranging.eq(1)
+                    m.next = "SEEK" if self.config.control_stages else "OPEN"
+            if self.config.control_stages:
+                with m.State("SEEK"):
                     m.next = "OPEN"
 
             # Another operator: under policy none the pages of the one before are given back.
@@ -218,7 +221,8 @@ class Operands(wiring.Component):
                         refuse(Error.SLOT_NOT_BOUND)
                 with m.Else():
                     m.d.comb += [self.look.look.eq(1), self.look.slot.eq(opened.slot)]
-                    m.d.sync += [left.bit_select(lane, 1).eq(0), naming.eq(1)]
+                    m.d.comb += named.eq(1)
+                    m.d.sync += left.bit_select(lane, 1).eq(0)
             with m.State("WALK"):
                 with m.If(walk.valid):
                     with m.If(walk.beyond):
@@ -264,9 +268,12 @@ class Operands(wiring.Component):
         return m
 
     def _note(self, m, walked, history):
-        """Note what ``walked`` says of its tensor, in the cycle of the returned strobe: the one after the look."""
-        naming = Signal()
-        m.d.sync += naming.eq(0)
+        """Note what ``walked`` says of its tensor, when what was looked up in the returned strobe's cycle stands."""
+        named = Signal()
+        naming = named
+        for _ in range(1 + self.config.control_stages):
+            before, naming = naming, Signal()
+            m.d.sync += naming.eq(before)
         with m.If(naming):
             m.d.comb += [
                 self.look.touch.eq(1),
@@ -292,4 +299,4 @@ class Operands(wiring.Component):
             history.old.eq(self.life),
             history.wipe.eq(self.wipe),
         ]
-        return naming
+        return named

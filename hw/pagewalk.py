@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, Signal, signed, unsigned
+from amaranth import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -76,13 +76,10 @@ class PageWalk(wiring.Component):
 
         first, kept = Signal(WORD_BITS), Signal(RANGE)
         page, last, fresh = (Signal(WORD_BITS + 1 - k.word_bits, name=n) for n in ("at", "last", "fresh"))
-        begin, end = Signal.like(page), Signal(signed(WORD_BITS + 2))
-        # A run of no words ends before its first word, at worst at -1: hence the sign.
-        m.d.comb += [
-            begin.eq(Mux(fresh > (first >> k.word_bits), fresh, first >> k.word_bits)),
-            end.eq(first + kept.run - 1),
-            self.page.eq(page),
-        ]
+        # A run of no words ends where it begins. Both pages that it may begin with are compared with its end at once.
+        begin, end = first >> k.word_bits, Signal(WORD_BITS + 1)
+        some = Cat((one << k.word_bits) < end for one in (fresh, begin)).all()
+        m.d.comb += self.page.eq(page)
         pages = self.pages
         if self.config.control_stages:
             pages = Signal.like(self.pages, name="pages_before")
@@ -101,9 +98,9 @@ class PageWalk(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 take()
             with m.State("RUN"):
-                m.d.sync += [first.eq(first + kept.stride), kept.count.eq(kept.count - 1)]
-                m.d.sync += [page.eq(begin), last.eq(end >> k.word_bits)]
-                with m.If(begin <= (end >> k.word_bits)):
+                m.d.sync += [first.eq(first + kept.stride), end.eq(end + kept.stride), kept.count.eq(kept.count - 1)]
+                m.d.sync += [page.eq(Mux(fresh > begin, fresh, begin)), last.eq((end - 1) >> k.word_bits)]
+                with m.If(some):
                     m.next = "PAGE"
                 with m.Elif(kept.count == 1):
                     m.next = "DONE"
@@ -119,4 +116,5 @@ class PageWalk(wiring.Component):
                 take()
         with m.If(self.load):
             m.d.sync += [kept.eq(self.range), first.eq(self.range.offset), fresh.eq(0)]
+            m.d.sync += end.eq(self.range.offset + self.range.run)
         return m

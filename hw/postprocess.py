@@ -155,6 +155,14 @@ class Postprocess(wiring.Component):
                         m.next = "TURN"
                         with m.If(self.payload.taps.any()):
                             m.next = "WEIGHTS"
+                        if c.data_stages:
+                            m.next = "BEGIN"
+            if c.data_stages:
+                # Without constants the first address would not be ready.
+                with m.State("BEGIN"):
+                    m.next = "TURN"
+                    with m.If(command.taps.any()):
+                        m.next = "WEIGHTS"
             with m.State("CONSTANTS"):
                 m.d.comb += biases.eq(1)
                 m.d.sync += [pointer.eq(pointer + 1), left.eq(left - 1)]

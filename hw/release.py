@@ -22,7 +22,7 @@ PAGE_BITS = next(f.width for f in RELEASE.fields if f.name == "pages") + 1
 class Release(wiring.Component):
     """Releases pages of a slot, in one cycle and two for each that it looks at; ``start`` is not one of them.
 
-    With ``control_stages`` it is one more for the slot, and for each page.
+    With ``control_stages`` it is two more for the slot, and for each page.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class Release(wiring.Component):
             domain, ends = m.d.sync, Signal()
             m.d.sync += ends.eq(place + 1 == stop)
         domain += [begin.eq(Mux(first > s.low, first, s.low)), stop.eq(Mux(end < s.high, end, s.high))]
-        opening = "BOUNDS" if self.config.control_stages else "SLOT"
+        opening = "SEEK" if self.config.control_stages else "SLOT"
 
         def summarize(resident):
             """What is left may lie on one side; otherwise low and high stay."""
@@ -141,6 +141,8 @@ class Release(wiring.Component):
                     m.d.sync += [live.eq(self.live), outputs.eq(self.outputs), first.eq(self.first), end.eq(self.end)]
                     m.next = opening
             if self.config.control_stages:
+                with m.State("SEEK"):
+                    m.next = "BOUNDS"
                 with m.State("BOUNDS"):
                     m.next = "SLOT"
             with m.State("SLOT"):
@@ -153,8 +155,10 @@ class Release(wiring.Component):
                     next_slot()
             with m.State("LOOK"):
                 m.d.comb += [self.directory.look.eq(1), self.directory.page.eq(virtual)]
-                m.next = "WAIT" if self.config.control_stages else "PAGE"
+                m.next = "FETCH" if self.config.control_stages else "PAGE"
             if self.config.control_stages:
+                with m.State("FETCH"):
+                    m.next = "WAIT"
                 with m.State("WAIT"):
                     m.next = "PAGE"
             with m.State("PAGE"):

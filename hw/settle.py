@@ -26,7 +26,7 @@ class Settle(wiring.Component):
     frame, waits until nobody translates it any more, and is mapped; unless it is only written and has no home, it is
     filled. A visit to store or to evict takes two cycles and, if the page is dirty, those of the write-back. One to
     prefetch takes two if the page is present, and two more if no frame is free. ``control_stages`` make every
-    visit, and every search for a frame, a cycle longer.
+    visit two cycles longer, a search for a frame one, or two after an eviction, and a claim one.
 
     Parameters
     ----------
@@ -165,8 +165,10 @@ class Settle(wiring.Component):
                         self.slots.slot.eq(self.slot),
                     ]
                     m.d.sync += sought.eq(0)
-                    m.next = "WAIT" if c.control_stages else "SEEN"
+                    m.next = "FETCH" if c.control_stages else "SEEN"
             if c.control_stages:
+                with m.State("FETCH"):
+                    m.next = "WAIT"
                 with m.State("WAIT"):
                     m.next = "SEEN"
             with m.State("SEEN"):
@@ -205,6 +207,8 @@ class Settle(wiring.Component):
                     m.next = "IDLE"
 
             if c.control_stages:
+                with m.State("AGAIN"):
+                    m.next = "CHOOSE"
                 with m.State("CHOOSE"):
                     m.next = "FIND"
             with m.State("FIND"):
@@ -233,7 +237,7 @@ class Settle(wiring.Component):
                     m.next = "STALL"
                 with m.If(self.barren | (self.evicted & self.ahead)):
                     m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(self.slot)]
-                    m.next = "CHOOSE" if c.control_stages else "FIND"
+                    m.next = "AGAIN" if c.control_stages else "FIND"
                 with m.If(self.barren):
                     m.d.comb += self.overdraft.eq(self.restricted)
                     m.d.sync += exhausted.eq(exhausted | self.ahead)
@@ -244,6 +248,9 @@ class Settle(wiring.Component):
             with m.State("STALL"):
                 m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(self.slot)]
                 with m.If((self.counts[Queue.ARRAY] >= users.array) & (self.counts[Queue.POST] >= users.post)):
+                    m.next = "SEEK" if c.control_stages else "CLAIM"
+            if c.control_stages:
+                with m.State("SEEK"):
                     m.next = "CLAIM"
             with m.State("CLAIM"):
                 m.d.sync += [entry.present.eq(1), entry.frame.eq(frame)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Module, Mux, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -76,6 +76,8 @@ def slot_request(config):
 class Slots(wiring.Component):
     """A table of slots. What was looked up stands from the next cycle on, as it was before a write of the same cycle.
 
+    With ``control_stages`` whatever is asked for is done a cycle later, and stands a cycle later.
+
     Parameters
     ----------
     config : Config
@@ -105,6 +107,9 @@ class Slots(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         ask, wipe = self.request, self.wipe
+        if self.config.control_stages:
+            ask = Signal.like(self.request)
+            m.d.sync += ask.eq(self.request)
         kept = {
             "bindings": (ask.bind, ask.binding, self.binding),
             "residencies": (ask.reside, ask.residency, self.residency),

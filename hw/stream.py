@@ -7,12 +7,14 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.commands import Commands
-from hw.multiple import multiple
+from hw.multiple import multiple, summands, total
 
 __all__ = ["Stream"]
 
 #: Bits of an input row or column: 16 of the first, and what 2047 strides and 255 dilations can add.
 POSITION_BITS = 18
+#: Summands of a first address that are added in one cycle, with ``data_stages``.
+SUMMANDS = 4
 #: The nested counters, innermost first, for both orders: output row and column, kernel row and column, channel block.
 PIXELS_INNERMOST = ("out_width", "out_height", "blocks", "kernel_w", "kernel_h")
 TAPS_INNERMOST = ("kernel_w", "kernel_h", "out_width", "out_height")
@@ -23,7 +25,8 @@ class Stream(wiring.Component):
 
     ``load`` in cycle t takes the window; its first word stands at the outputs from cycle t + 1 on, and each cycle with
     ``step`` brings the next one. After the last word the walk begins again at the first. The outputs are registers, or
-    a comparison away from them.
+    a comparison away from them. With ``data_stages`` the first address takes two cycles to be made: ``step`` comes in
+    cycle t + 2 at the earliest.
 
     ::
 
@@ -92,7 +95,14 @@ class Stream(wiring.Component):
             "kernel_h": multiple(new.row_stride, new.dilation_h, width),
             "blocks": new.block_stride[:width],
         }
-        origin = new.base + multiple(new.row_stride, new.y, width) + new.x
+        parts, settle = [new.base, new.x, *summands(new.row_stride, new.y, width)], self.load
+        if self.config.data_stages:
+            # Sums of some of them are kept for a cycle, then added.
+            parts = [total(parts[at : at + SUMMANDS], width) for at in range(0, len(parts), SUMMANDS)]
+            settle, held = Signal(), [Signal(width, name=f"origin_part_{index}") for index in range(len(parts))]
+            m.d.sync += [settle.eq(self.load), *(part.eq(value) for part, value in zip(held, parts, strict=True))]
+            parts = held
+        origin = total(parts, width)
         with m.If(self.load):
             m.d.sync += [signal.eq(new[name]) for name, signal in kept.items()]
             m.d.sync += self.pad.eq(new.pad)
@@ -131,9 +141,11 @@ class Stream(wiring.Component):
         # Three places walk: in memory, in input rows, in input columns.
         row, column = Signal(signed(POSITION_BITS)), Signal(signed(POSITION_BITS))
         levels_of = carries, ahead, wrap
-        self._walk(m, "address", self.address, origin, steps, *levels_of)
-        self._walk(m, "row", row, new.y, {"out_height": new.stride_h, "kernel_h": new.dilation_h}, *levels_of)
-        self._walk(m, "column", column, new.x, {"out_width": new.stride_w, "kernel_w": new.dilation_w}, *levels_of)
+        rows = {"out_height": new.stride_h, "kernel_h": new.dilation_h}
+        columns = {"out_width": new.stride_w, "kernel_w": new.dilation_w}
+        self._walk(m, "address", self.address, settle, origin, steps, *levels_of)
+        self._walk(m, "row", row, self.load, new.y, rows, *levels_of)
+        self._walk(m, "column", column, self.load, new.x, columns, *levels_of)
         # A negative position is a large one without its sign.
         m.d.comb += self.padded.eq(
             (row.as_unsigned() >= kept["height"]) | (column.as_unsigned() >= kept["width"])
@@ -141,8 +153,8 @@ class Stream(wiring.Component):
 
         return m
 
-    def _walk(self, m, label, place, origin, steps, carries, ahead, wrap):
-        """Move ``place`` by the step of the level that advances, from where that level last stood.
+    def _walk(self, m, label, place, begin, origin, steps, carries, ahead, wrap):
+        """Move ``place`` by the step of the level that advances, from where that level last stood; ``begin`` at origin.
 
         ``ahead`` says which level that is, in a cycle with ``carries`` and maybe in others.
         """
@@ -152,8 +164,9 @@ class Stream(wiring.Component):
         # The place where each level stands while the levels inside it walk; the innermost level stands at ``place``.
         bases = [place, *(Signal(shape, name=f"{label}_{name}") for name in levels[1:])]
         kept = [Signal.like(steps[name], name=f"{label}_{name}_step") for name in levels]
-        with m.If(self.load):
+        with m.If(begin):
             m.d.sync += [base.eq(origin) for base in (*bases, start)]
+        with m.If(self.load):
             m.d.sync += [held.eq(steps[name]) for held, name in zip(kept, levels, strict=True)]
 
         # One adder: the advancing level chooses its summands. A level without a step leaves the levels outside it
@@ -171,7 +184,7 @@ class Stream(wiring.Component):
                     m.d.comb += step.eq(kept[outer[0]])
             inside = outer[0] + (name in levels) if outer else len(levels)
             reach.append((carries[name], inside))
-        with m.If(~self.load):
+        with m.If(~begin):
             for index, place_of_level in enumerate(bases):
                 with m.If(wrap | _any(happens for happens, inside in reach if index < inside)):
                     m.d.sync += place_of_level.eq(moved)

@@ -59,7 +59,7 @@ class Transfers(wiring.Component):
     request : In(transfer_request)
         What to do; one at a time.
     binding : In(binding)
-        Of the page's slot, in the cycle of the request.
+        Of the page's slot, from the cycle after the request until it is done.
     data_base : In(32)
         Byte address of DRAM page 0.
     before_reading, before_writing, before_read_port, before_write_port : In(COUNTS)
@@ -102,6 +102,7 @@ class Transfers(wiring.Component):
         c, ask = self.config, self.request
         bank_bits = exact_log2(c.bank_frames)
         job, address = Signal(ask.shape()), Signal(32)
+        m.d.comb += address.eq(self.data_base + (self.binding.page + job.place << exact_log2(c.page_bytes)))
         pushes = {q: getattr(self, q.name.lower()) for q in QUEUES}
         counts = {q: Signal(COUNT_BITS, name=f"next_{q.name.lower()}") for q in QUEUES}
 
@@ -159,7 +160,6 @@ class Transfers(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += job.eq(ask)
-                m.d.sync += address.eq(self.data_base + (self.binding.page + ask.place << exact_log2(c.page_bytes)))
                 with m.If(ask.fill):
                     m.next = "READ"
                 with m.If(ask.write_back):

@@ -86,12 +86,12 @@ class Allocator:
     def release(self, slot: int, *, live: bool, first: int = 0, end: int = EVERY_PAGE) -> None:
         """Give back the frames of pages ``first`` .. ``end`` of ``slot``; dirty ones are written back if it is live."""
         s = self.slots[slot]
-        self.steps.spend(timing.staged(self.config, timing.RELEASE_SLOT))
+        self.steps.spend(timing.staged(self.config, timing.RELEASE_SLOT, 2))
         if not s.bound:
             return
         first, end = max(first, s.low), min(end, s.high)
         for p in range(first, end):
-            self.steps.spend(timing.staged(self.config, timing.RELEASE_PAGE))
+            self.steps.spend(timing.staged(self.config, timing.RELEASE_PAGE, 2))
             page = self.directory[s.window + p]
             if not page.present:
                 continue
@@ -119,7 +119,7 @@ class Allocator:
         """Note that the current COMPUTE uses ``slot`` as ``operand``; for what follows see History."""
         s = self.slots[slot]
         if self.policy is Policy.EAGER:
-            self.steps.spend(timing.RECALL)
+            self.steps.spend(timing.staged(self.config, timing.RECALL))
             self.reached[self.history.touch(s, first=first, shape=shape, operator=operator, now=self.now)] += 1
         else:
             s.distance = operand["next_use"]
@@ -128,14 +128,14 @@ class Allocator:
 
     def store(self, slot: int, p: int) -> None:
         """Write page ``p`` of ``slot`` through if it is dirty."""
-        self.steps.spend(timing.staged(self.config, timing.STORE_PAGE))
+        self.steps.spend(timing.staged(self.config, timing.STORE_PAGE, 2))
         page = self.directory[self.slots[slot].window + p]
         if page.present and page.dirty:
             self._write_back(slot, p)
 
     def prefetch(self, slot: int, p: int) -> None:
         """Fetch page ``p`` of ``slot`` if it is absent and a frame is free; nothing makes room for it."""
-        self.steps.spend(timing.staged(self.config, timing.PREFETCH_PAGE))
+        self.steps.spend(timing.staged(self.config, timing.PREFETCH_PAGE, 2))
         page = self.directory[self.slots[slot].window + p]
         if not page.present:
             self.steps.spend(timing.staged(self.config, timing.ALLOCATE))
@@ -148,7 +148,7 @@ class Allocator:
 
     def evict(self, slot: int, p: int) -> None:
         """Give back the frame of page ``p`` of ``slot``, which is written back if it is dirty."""
-        self.steps.spend(timing.staged(self.config, timing.EVICT_PAGE))
+        self.steps.spend(timing.staged(self.config, timing.EVICT_PAGE, 2))
         page = self.directory[self.slots[slot].window + p]
         if page.present:
             if page.dirty:
@@ -168,7 +168,7 @@ class Allocator:
         steps, window = self.steps, self.slots[slot].window
         post, count = command.queue is Queue.POST, command.index + 1
         frames: list[int] = []
-        visit = timing.staged(self.config, timing.VISIT_PAGE)
+        visit = timing.staged(self.config, timing.VISIT_PAGE, 2)
         for page in self.directory[window + pages.start : window + pages.stop]:
             steps.spent += visit
             if not page.present:
@@ -198,7 +198,7 @@ class Allocator:
         meet(users, Queue.ARRAY, page.array)
         meet(users, Queue.POST, page.post)
         self.steps.stall(users)
-        self.steps.spent += timing.CLAIM
+        self.steps.spent += timing.staged(self.config, timing.CLAIM)
         page.present, page.frame = True, frame
         self.table[s.window + p] = frame
         s.low, s.high, s.resident = min(s.low, p), max(s.high, p + 1), s.resident + 1
@@ -246,7 +246,7 @@ class Allocator:
                 return frame
             # All its pages are the current command's, which must have one more.
             self.overdrafts += 1
-            self.steps.spend(timing.staged(self.config, timing.ALLOCATE))
+            self.steps.spend(timing.staged(self.config, timing.ALLOCATE, 2))
         elif sum(map(len, self.free)) < self.reserve and self._exhausted < self.now:
             frame = self._evict(protect)
             if frame is None:
@@ -254,7 +254,7 @@ class Allocator:
             else:
                 self.free[frame // self.config.bank_frames].append(frame)
             self.reached["exhausted" if frame is None else "reserved"] += 1
-            self.steps.spend(timing.staged(self.config, timing.ALLOCATE))
+            self.steps.spend(timing.staged(self.config, timing.ALLOCATE, 2))
         frame = self._find(s.colour, avoid)
         if frame is None:
             frame = self._evict(protect)

@@ -51,11 +51,12 @@ class Eviction:
         barren: set[int] = set()
         self.barren = 0
         while True:
-            self.steps.spend(timing.SCAN_SLOT * len(self.slots) + timing.SCAN_CHOICE)
             candidates = [
                 i for i, s in enumerate(self.slots)
                 if s.bound and s.resident and i not in barren and group in (None, group_of(s.tensor_class))
             ]  # fmt: skip
+            choice = timing.staged(self.config, timing.SCAN_CHOICE, 2 if candidates else 1)
+            self.steps.spend(timing.SCAN_SLOT * len(self.slots) + choice)
             if not candidates:
                 return None
             slot = min(candidates, key=lambda i: rank(self.policy, self.slots[i], now))
@@ -69,7 +70,7 @@ class Eviction:
         up = self.policy is Policy.NONE
         p = s.low if up else s.cursor - 1 if s.low < s.cursor <= s.high else s.high - 1
         for _ in range(s.high - s.low):
-            self.steps.spend(timing.staged(self.config, timing.SCAN_PAGE))
+            self.steps.spend(timing.staged(self.config, timing.SCAN_PAGE, 2))
             page, at = self.directory[s.window + p], p
             p = p + 1 if up else p - 1 if p > s.low else s.high - 1
             goes = page.present and s.window + at not in protected

@@ -45,6 +45,7 @@ class Operands:
             Opcode.PREFETCH: self.allocator.prefetch,
             Opcode.EVICT: self.allocator.evict,
         }[opcode]
+        self.steps.spent += timing.staged(self.config, 0)
         for some in self._pages(fields):
             for p in some:
                 act(fields["slot"], p)
@@ -52,7 +53,7 @@ class Operands:
     def check(self, fields: Fields) -> list[Role]:
         """The operands of a COMPUTE; shapes that would hang or overrun an engine are refused."""
         self.allocator.now += 1
-        self.steps.spend(timing.CHECK)
+        self.steps.spend(timing.staged(self.config, timing.CHECK))
         if self.policy is Policy.NONE and fields["operator"] != self._operator:
             self._operator = fields["operator"]
             for slot in range(self.config.slots):

@@ -104,9 +104,9 @@ def take_latency(config: Config) -> int:
     return TAKE_LATENCY + config.data_stages
 
 
-def staged(config: Config, step: int) -> int:
-    """Cycles of a step of the front end with the register more that may be in it."""
-    return step + config.control_stages
+def staged(config: Config, step: int, registers: int = 1) -> int:
+    """Cycles of a step of the front end with the registers more that may be in it."""
+    return step + registers * config.control_stages
 
 
 def sums_latency(config: Config) -> int:
@@ -115,8 +115,8 @@ def sums_latency(config: Config) -> int:
 
 
 def array_issue(config: Config) -> int:
-    """ARRAY: from start to the first pixel's address, with the register that its command may be in first."""
-    return ARRAY_ISSUE + config.data_stages
+    """ARRAY: from start to the first pixel's address, with registers for its command and for the products in it."""
+    return ARRAY_ISSUE + 2 * config.data_stages
 
 
 def post_latency(config: Config) -> int:
@@ -126,7 +126,7 @@ def post_latency(config: Config) -> int:
 
 def measure_latency(config: Config, *, closing: bool) -> int:
     """POST in mode MEASURE: from the last slot to what is known of its pixel in the memory, or to its factor."""
-    return (CLOSING_LATENCY if closing else MEASURE_LATENCY) + config.data_stages
+    return (CLOSING_LATENCY if closing else MEASURE_LATENCY) + 2 * config.data_stages
 
 
 def average_turn(config: Config) -> int:
