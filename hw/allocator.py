@@ -76,6 +76,8 @@ class Allocator(wiring.Component):
         Release all slots: as live under ``none``; else those of class OUTPUT alone, and others as dead.
     done : Out(1)
         The last cycle of what was asked for; not if it is refused.
+    settled : Out(1)
+        ``done`` of ``settle``.
     look : In(slot_request)
         Lookups in Slots while nothing is asked for.
     binding, usage, life : Out
@@ -125,6 +127,7 @@ class Allocator(wiring.Component):
             "end": In(PAGE_BITS),
             "sweep": In(1),
             "done": Out(1),
+            "settled": Out(1),
             "look": In(slot_request(config)),
             "binding": Out(binding(config)),
             "usage": Out(usage(config)),
@@ -278,6 +281,7 @@ class Allocator(wiring.Component):
             binder.released.eq(release.done),
             binder.fields.eq(self.fields),
             binder.stores.eq(transfers.pushed[Queue.WRITE]),
+            self.settled.eq(visitor.done),
             self.done.eq(visitor.done | binder.done | (alone & release.done)),
         ]
 

@@ -19,7 +19,7 @@ PRODUCT_BITS = MANTISSA + 8 + 1
 SUM_BITS = PRODUCT_BITS + 16
 ENTRY_BITS = 32
 #: Registers more that ``data_stages`` put on a lane's way.
-MORE = 4
+MORE = 5
 
 
 class Average(wiring.Component):
@@ -27,8 +27,8 @@ class Average(wiring.Component):
 
     In units of the scale's last place every float32 that can occur is an integer, so the sums have a fixed point, and
     are rounded where their highest bit says. ``latency`` cycles after a lane's cycle its byte is at the output, that
-    of all taps so far; four more with ``data_stages``, where rounding a sum takes two, its sign is removed before its
-    zeros, and each search counts what its comparisons found. A search takes two comparisons with fifteen borders each:
+    of all taps so far; five more with ``data_stages``, where rounding a sum takes two, its sign and its
+    zeros take three, and each search counts what its comparisons found. A search takes two comparisons with fifteen borders each:
     of lines, and in a line.
 
     ::
@@ -133,7 +133,6 @@ class Average(wiring.Component):
 
         # The sum as float32 has it, but for what order they have as integers.
         size = SUM_BITS - 1
-        coarse, coarse_taken, sign = value_register(size), value_register(3), value_register()
         magnitude, negative = Mux(rounded[-1], -rounded, rounded)[:size], rounded[-1]
         if staged:
             at += 1
@@ -141,18 +140,21 @@ class Average(wiring.Component):
             with m.If(moves[at]):
                 m.d.sync += unsigned_sum.eq(magnitude)
             magnitude, negative = unsigned_sum, carried(m, negative, moves[at])
-        at += 1
-        value, taken = slide(m, magnitude, (32, 16, 8))
-        with m.If(moves[at]):
-            m.d.sync += [coarse.eq(value), coarse_taken.eq(taken), sign.eq(negative)]
+        *early, late = [(32, 16), (8, 4), (2, 1)] if staged else [(32, 16, 8), (4, 2, 1)]
+        zeros = []
+        for steps in early:
+            at += 1
+            value, taken = slide(m, magnitude, steps)
+            magnitude, zeros = carried(m, value, moves[at]), [carried(m, one, moves[at]) for one in (taken, *zeros)]
+            negative = carried(m, negative, moves[at])
         key = value_register(signed(ENTRY_BITS))
-        fine, taken = slide(m, coarse, (4, 2, 1))
+        fine, taken = slide(m, magnitude, late)
         exponent, bits = Signal(8), Signal(ENTRY_BITS - 1)
-        m.d.comb += exponent.eq(Mux(fine[-1], BIAS + size - 1 - Cat(taken, coarse_taken), 0))
+        m.d.comb += exponent.eq(Mux(fine[-1], BIAS + size - 1 - Cat(taken, *zeros), 0))
         m.d.comb += bits.eq(Cat(fine[size - MANTISSA : -1], exponent))
         at += 1
         with m.If(moves[at]):
-            m.d.sync += key.eq(Cat(Mux(sign, ~bits, bits), sign))
+            m.d.sync += key.eq(Cat(Mux(negative, ~bits, bits), negative))
 
         passed, sought = _passed(heads[1:], key), key
         if staged:

@@ -131,7 +131,7 @@ class Core(wiring.Component):
             Queue.WRITE: (storer, "write_"),
         }  # fmt: skip
         paged = (Queue.READ, Queue.PLACE, Queue.TAKE, Queue.WRITE)
-        starts, finishes = Signal(len(Queue)), Signal(len(Queue))
+        starts, finishes, pushes = (Signal(len(Queue), name=name) for name in ("starts", "finishes", "pushes"))
         m.d.comb += [
             completions.finish.eq(finishes),
             completions.clear.eq(frontend.clear),
@@ -155,7 +155,7 @@ class Core(wiring.Component):
                 of["payload"].eq(queue.payload),
                 starts[which].eq(queue.start),
                 finishes[which].eq(of["finish"]),
-                watchdog.pushes[which].eq(queue.push.valid & queue.push.ready),
+                pushes[which].eq(queue.push.valid & queue.push.ready),
                 *(counters.causes[which][cause].eq(getattr(queue, cause)) for cause in CAUSE.members),
             ]
             # A count that the queue does not look at must not be waited for.
@@ -163,6 +163,18 @@ class Core(wiring.Component):
                 unseen = [waits[q] for q in Queue if q not in kept and q is not which]
                 with m.If(push.valid & ~ResetSignal()):
                     m.d.sync += Assert(~Cat(unseen).any(), f"{which.name} must wait for queues that it knows only")
+
+        # What moves, and what the watchdog says of it.
+        late, domain = watchdog.fault, m.d.comb
+        if c.control_stages:
+            late, domain = Signal(FAULT), m.d.sync
+            m.d.sync += late.eq(watchdog.fault)
+        taken = fetch.instructions.valid & fetch.instructions.ready
+        domain += [
+            watchdog.progress.eq(taken | frontend.map.valid | starts.any()),
+            watchdog.pushes.eq(pushes),
+            watchdog.finishes.eq(finishes),
+        ]
 
         # A run.
         busy, done, ready = Signal(), Signal(), Signal()
@@ -177,7 +189,7 @@ class Core(wiring.Component):
         ]
         with m.If(csr.clear | csr.start):
             m.d.sync += done.eq(0)
-        with m.If(frontend.done | watchdog.fault.valid):
+        with m.If(frontend.done | late.valid):
             m.d.sync += done.eq(1)
         with m.If(csr.start):
             m.d.sync += busy.eq(1)
@@ -205,20 +217,17 @@ class Core(wiring.Component):
         if c.control_stages:
             refused = Signal(FAULT)
             m.d.sync += refused.eq(frontend.fault)
-        reports = (refused, fetch.fault, loader.fault, storer.fault, watchdog.fault)
+        reports = (refused, fetch.fault, loader.fault, storer.fault, late)
         m.submodules.faults = faults = Faults(sources=len(reports))
         m.d.comb += [
             *(kept.eq(report) for kept, report in zip(faults.reports, reports, strict=True)),
             faults.clear.eq(csr.clear | csr.start),
             frontend.abort.eq(faults.error),
         ]
-        taken = fetch.instructions.valid & fetch.instructions.ready
         m.d.comb += [
             watchdog.limit.eq(settings.WATCHDOG),
             watchdog.start.eq(csr.start),
             watchdog.run.eq(busy),
-            watchdog.progress.eq(taken | frontend.map.valid | starts.any()),
-            watchdog.finishes.eq(finishes),
         ]
 
         # What the host sees.

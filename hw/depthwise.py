@@ -90,7 +90,9 @@ class Depthwise(wiring.Component):
         m = Module()
         c = self.config
         weighted, largest = Signal(), Signal()
-        m.d.comb += [weighted.eq(self.mode == Mode.DEPTHWISE), largest.eq(self.mode == Mode.MAX)]
+        # The mode is there for some cycles before it is asked.
+        domain = m.d.sync if c.data_stages else m.d.comb
+        domain += [weighted.eq(self.mode == Mode.DEPTHWISE), largest.eq(self.mode == Mode.MAX)]
 
         m.submodules.buffer = buffer = LineBuffer(config=c)
         m.d.comb += [buffer.start.eq(self.start), buffer.columns.eq(self.columns), buffer.rows.eq(self.kernel_h)]

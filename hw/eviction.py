@@ -32,7 +32,7 @@ class Eviction(wiring.Component):
     Pages of the current COMPUTE are no victims: they are marked in a walk of their own, at its first eviction. Then all
     slots are looked at, one a cycle, and the pages of the one that goes first, two cycles each, from behind its cursor
     down and round, or under ``none`` from the lowest up; if none of them can go, again without that slot. With
-    ``control_stages`` a page takes four, and a choice two more.
+    ``control_stages`` a slot takes two, a page four, and a choice two more.
 
     Parameters
     ----------
@@ -155,8 +155,13 @@ class Eviction(wiring.Component):
             rank.one.eq(rank.standing),
         ]
 
+        before, compared = rank.before, candidate
+        if c.control_stages:
+            before, compared = Signal(), Signal()
+            m.d.sync += [before.eq(rank.before), compared.eq(candidate)]
+
         def compare():
-            with m.If(candidate & (~found | rank.before)):
+            with m.If(compared & (~found | before)):
                 m.d.sync += [found.eq(1), best.eq(seen), rank.other.eq(rank.one)]
 
         with m.FSM():
@@ -189,11 +194,20 @@ class Eviction(wiring.Component):
 
             with m.State("SEARCH"):
                 m.d.comb += [self.slots.look.eq(1), self.slots.slot.eq(index)]
-                m.d.sync += index.eq(index + 1)
                 compare()
-                with m.If(index == c.slots - 1):
-                    m.next = "SEEK" if c.control_stages else "STANDING"
+                if c.control_stages:
+                    m.next = "TURN"
+                else:
+                    m.d.sync += index.eq(index + 1)
+                    with m.If(index == c.slots - 1):
+                        m.next = "STANDING"
             if c.control_stages:
+                with m.State("TURN"):
+                    m.d.sync += index.eq(index + 1)
+                    compare()
+                    m.next = "SEARCH"
+                    with m.If(index == c.slots - 1):
+                        m.next = "SEEK"
                 with m.State("SEEK"):
                     compare()
                     m.next = "STANDING"

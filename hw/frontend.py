@@ -155,6 +155,7 @@ class FrontEnd(wiring.Component):
             operands.user.eq(dispatch.user),
             operands.dispatched.eq(dispatch.done),
             operands.asked.eq(allocator.done),
+            operands.settled.eq(allocator.settled),
             *(getattr(operands, n).eq(getattr(allocator, n)) for n in ("beyond", "unfit", "binding", "usage", "life")),
             operands.checked.eq(check.done),
             *(getattr(operands, n).eq(getattr(check, n)) for n in ("unbound", "bad", "roles")),
@@ -268,11 +269,15 @@ class FrontEnd(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 m.next = "RESET"
 
-        for name, event in (
+        counted = (
             ("evictions", allocator.evicted), ("write_backs", allocator.wrote_back),
             ("fills", allocator.filled), ("serials", dispatch.serial), ("yields", allocator.yields),
             ("overdrafts", allocator.overdraft),
-        ):  # fmt: skip
+        )  # fmt: skip
+        for name, event in counted:
+            if c.control_stages:
+                event, now = Signal(name=f"{name}_more"), event
+                m.d.sync += event.eq(now)
             with m.If(event):
                 m.d.sync += getattr(self, name).eq(getattr(self, name) + 1)
         return m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,7 +26,8 @@ class FusedMultiplyAdd(wiring.Component):
     Parameters
     ----------
     stages : int
-        1: product and addend stand in registers with exponents of their own before they are ordered; else 0.
+        1: product and addend stand in registers with exponents of their own before they are ordered, and what is
+        aligned in another when most of the way is done; else 0.
 
     Members
     -------
@@ -46,7 +47,7 @@ class FusedMultiplyAdd(wiring.Component):
 
     def __init__(self, *, stages=0):
         self.stages = stages
-        self.latency = 8 + stages
+        self.latency = 8 + 2 * stages
         super().__init__({
             "integer": In(signed(9)),
             "ratio": In(FLOAT),
@@ -96,19 +97,31 @@ class FusedMultiplyAdd(wiring.Component):
         greater, lesser = value_register(PRODUCT_BITS), value_register(PRODUCT_BITS)
         distance, differ = value_register(9), value_register()
         sign = carried(m, Mux(swap, signs[1], signs[0]), enable[2:])
-        largest = carried(m, Mux(swap, right_exponent, left_exponent), enable[2:6])
+        largest = carried(m, Mux(swap, right_exponent, left_exponent), enable[2 : 6 + self.stages])
         with m.If(enable[2]):
             m.d.sync += [greater.eq(Mux(swap, right, left)), lesser.eq(Mux(swap, left, right))]
             m.d.sync += distance.eq(Mux(swap, right_exponent - left_exponent, left_exponent - right_exponent))
             m.d.sync += differ.eq(signs.xor())
 
+        # A number has its highest bit set, so that something of it is left among what counts as lost.
         wide, aligned = Signal(2 * PRODUCT_BITS + BELOW - 1), value_register(PRODUCT_BITS + BELOW)
-        m.d.comb += wide.eq((lesser << PRODUCT_BITS + BELOW - 1) >> distance[:6])
+        steps = distance[:6] if not self.stages else Cat(Const(0, 3), distance[3:6])
+        m.d.comb += wide.eq((lesser << PRODUCT_BITS + BELOW - 1) >> steps)
         augend, difference = value_register(PRODUCT_BITS), value_register()
-        lost = wide[:PRODUCT_BITS].any()
+        far, lost = distance[6:].any(), wide[:PRODUCT_BITS].any()
         with m.If(enable[3]):
             m.d.sync += [difference.eq(differ), augend.eq(greater)]
-            m.d.sync += aligned.eq(Mux(distance[6:].any(), lesser.any(), Cat(lost, wide[PRODUCT_BITS:])))
+            m.d.sync += aligned.eq(Mux(far, lesser.any(), Cat(lost, wide[PRODUCT_BITS:])))
+        if self.stages:
+            # The last seven steps.
+            rest = carried(m, distance[:3], enable[3])
+            enable = enable[1:]
+            augend, difference = carried(m, augend, enable[3]), carried(m, difference, enable[3])
+            near, further = Signal(PRODUCT_BITS + BELOW - 1 + 7), value_register(PRODUCT_BITS + BELOW)
+            m.d.comb += near.eq((aligned[1:] << 7) >> rest)
+            with m.If(enable[3]):
+                m.d.sync += further.eq(Cat(aligned[0] | near[:7].any(), near[7:]))
+            aligned = further
 
         bits = PRODUCT_BITS + BELOW + 1
         total = value_register(bits)

@@ -149,5 +149,6 @@ class History(wiring.Component):
             m.d.comb += write.en.eq(1)
 
         found = read.data.valid & (read.data.tag == new_tag)
-        m.d.comb += self.distance.eq(Mux(guesses, Mux(found, read.data.distance, 0), self.usage.distance))
+        domain = m.d.sync if self.config.control_stages else m.d.comb
+        domain += self.distance.eq(Mux(guesses, Mux(found, read.data.distance, 0), self.usage.distance))
         return m

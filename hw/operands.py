@@ -62,7 +62,7 @@ class Operands(wiring.Component):
         See there.
     look : Out(slot_request)
         To the allocator.
-    asked, beyond, unfit, binding, usage, life : In
+    asked, settled, beyond, unfit, binding, usage, life : In
         The allocator's ``done``, and others by their names there.
     opens, go : Out(1)
         Dispatch's ``begin`` and ``go``.
@@ -104,6 +104,7 @@ class Operands(wiring.Component):
             "slot": Out(ceil_log2(config.slots)),
             "look": Out(slot_request(config)),
             "asked": In(1),
+            "settled": In(1),
             "beyond": In(1),
             "unfit": In(1),
             "binding": In(binding(config)),
@@ -238,8 +239,8 @@ class Operands(wiring.Component):
                         m.d.comb += self.go.eq(1)
                         m.next = "DISPATCH"
             with m.State("SETTLE"):
-                m.d.comb += walk.next.eq(self.asked)
-                with m.If(self.asked):
+                m.d.comb += walk.next.eq(self.settled)
+                with m.If(self.settled):
                     m.next = "WALK"
                 with m.If(self.beyond):
                     refuse(Error.OPERAND_OUT_OF_RANGE)

@@ -91,7 +91,9 @@ class Postprocess(wiring.Component):
         m.submodules.pixels = pixels = Pixelwise(config=c)
         command, averaging, multiplying, measuring, normalizing = Signal(k.post), *(Signal() for _ in range(4))
         modes = (averaging, Mode.AVERAGE), (multiplying, Mode.MULTIPLY), (measuring, Mode.MEASURE)
-        m.d.comb += [which.eq(command.mode == mode) for which, mode in (*modes, (normalizing, Mode.NORMALIZE))]
+        # With `data_stages` these are registers: a command is there for some cycles before they are asked.
+        domain = m.d.sync if c.data_stages else m.d.comb
+        domain += [which.eq(command.mode == mode) for which, mode in (*modes, (normalizing, Mode.NORMALIZE))]
         with m.If(self.start):
             m.d.sync += command.eq(self.payload)
         # With `data_stages` the generators of addresses begin a cycle later, with the command in its register.

@@ -19,8 +19,9 @@ ROUNDED_BITS = 10
 
 
 class Requantize(wiring.Component):
-    """One lane, one value a cycle, ``latency`` cycles from value to activation: a cycle more for each of the two sums
-    with ``data_stages``.
+    """One lane, one value a cycle, ``latency`` cycles from value to activation.
+
+    With ``data_stages`` each of the two sums takes two cycles more.
 
     Every step is rounded as float32 rounds it. Numbers below 2**-126 count as zero. The residual add multiplies and
     adds twice, each time with one rounding: onnxruntime's second operand first, which is the addend unless ``swap`` is

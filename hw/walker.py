@@ -15,7 +15,8 @@ class Walker(wiring.Component):
     """Walks base + i * stride + j for j < run inside i < count, one word a step.
 
     ``load`` in cycle t takes the range; its first address stands at the output from cycle t + 1 on, and each cycle with
-    ``step`` brings the next one. Addresses wrap.
+    ``step`` brings the next one. Addresses wrap. With ``data_stages`` the first run's end comes two cycles after
+    ``load`` or later.
 
     Parameters
     ----------
@@ -54,13 +55,20 @@ class Walker(wiring.Component):
         m.d.comb += [turn.eq(words == 1), self.done.eq(turn & (runs == 1))]
 
         # Words and runs are counted down, and the next run's first address is one addition ahead.
+        ahead, loaded = self.range.base + self.range.stride, Signal()
+        if self.config.data_stages:
+            ahead = following
+            m.d.sync += loaded.eq(self.load)
         with m.If(self.load):
             m.d.sync += [kept.eq(self.range), words.eq(self.range.run), runs.eq(self.range.count)]
-            m.d.sync += [self.address.eq(self.range.base), following.eq(self.range.base + self.range.stride)]
+            m.d.sync += [self.address.eq(self.range.base), following.eq(ahead)]
         with m.Elif(self.step):
             with m.If(turn):
                 m.d.sync += [self.address.eq(following), following.eq(following + kept.stride)]
                 m.d.sync += [words.eq(kept.run), runs.eq(runs - 1)]
             with m.Else():
                 m.d.sync += [self.address.eq(self.address + 1), words.eq(words - 1)]
+        if self.config.data_stages:
+            with m.If(loaded & ~self.load):
+                m.d.sync += following.eq(kept.base + kept.stride)
         return m

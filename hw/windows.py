@@ -23,7 +23,8 @@ class Windows(wiring.Component):
     ``load`` in cycle t takes the command; its first cycle stands at the outputs from t + 1 on, and each cycle with
     ``step`` brings the next one. With ``lines`` a word's slot has a cycle for each pass of the multipliers over the
     window that it ends, but one if the kernel is large and no output needs that window; without, a tap has as many as
-    it is told. The word is read in the first.
+    it is told. The word is read in the first. With ``data_stages`` the first ``step`` comes in cycle t + 2 at the
+    earliest.
 
     ::
 
@@ -106,24 +107,30 @@ class Windows(wiring.Component):
         further, small = self._passes()
         with m.If(self.load):
             m.d.sync += [most.eq(Mux(self.lines, further, self.slot)), always.eq(~self.lines | small)]
-        final = (self.part == most) | ~(always | complete)
+        final, following = Signal(), Signal.like(self.part)
         slot = self.step & final
+        m.d.comb += following.eq(Mux(final, 0, self.part + 1))
         with m.If(self.load):
             m.d.sync += self.part.eq(0)
         with m.Elif(self.step):
-            m.d.sync += self.part.eq(Mux(final, 0, self.part + 1))
+            m.d.sync += self.part.eq(following)
 
         # Words still to come until a window ends in this column, and rows until one ends in this row.
         column, wait_h, wait_w = Signal.like(columns), Signal(range(c.line_kernel)), Signal(range(c.line_kernel))
         wraps = column + 1 == columns
+        after_w = Mux(wraps, kept["kernel_w"] - 1, Mux(wait_w.any(), wait_w - 1, strides["w"]))[: len(wait_w)]
+        after_h = Mux(wraps, Mux(wait_h.any(), wait_h - 1, strides["h"]), wait_h)[: len(wait_h)]
         m.d.comb += complete.eq(~wait_h.any() & ~wait_w.any())
+        if not c.data_stages:
+            m.d.comb += final.eq((self.part == most) | ~(always | complete))
+        else:
+            # Known a cycle ahead.
+            ended = Mux(slot, ~after_w.any() & ~after_h.any(), complete)
+            m.d.sync += final.eq((Mux(self.step, following, self.part) == most) | ~(always | ended))
         with m.If(self.load):
             m.d.sync += [column.eq(0), wait_w.eq(new.kernel_w - 1), wait_h.eq(new.kernel_h - 1)]
         with m.Elif(slot):
-            m.d.sync += [column.eq(column + 1), wait_w.eq(Mux(wait_w.any(), wait_w - 1, strides["w"]))]
-            with m.If(wraps):
-                m.d.sync += [column.eq(0), wait_w.eq(kept["kernel_w"] - 1)]
-                m.d.sync += wait_h.eq(Mux(wait_h.any(), wait_h - 1, strides["h"]))
+            m.d.sync += [column.eq(Mux(wraps, 0, column + 1)), wait_w.eq(after_w), wait_h.eq(after_h)]
 
         m.d.comb += [
             stream.load.eq(self.load),

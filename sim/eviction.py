@@ -56,7 +56,7 @@ class Eviction:
                 if s.bound and s.resident and i not in barren and group in (None, group_of(s.tensor_class))
             ]  # fmt: skip
             choice = timing.staged(self.config, timing.SCAN_CHOICE, 2 if candidates else 1)
-            self.steps.spend(timing.SCAN_SLOT * len(self.slots) + choice)
+            self.steps.spend(timing.staged(self.config, timing.SCAN_SLOT) * len(self.slots) + choice)
             if not candidates:
                 return None
             slot = min(candidates, key=lambda i: rank(self.policy, self.slots[i], now))

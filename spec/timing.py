@@ -120,8 +120,8 @@ def array_issue(config: Config) -> int:
 
 
 def post_latency(config: Config) -> int:
-    """POST: from the last row's last slot to its output word in the bank, with a register more in each float sum."""
-    return POST_LATENCY + 3 * config.data_stages
+    """POST: from the last row's last slot to its output word in the bank, with two registers more in each float sum."""
+    return POST_LATENCY + 5 * config.data_stages
 
 
 def measure_latency(config: Config, *, closing: bool) -> int:
@@ -130,8 +130,8 @@ def measure_latency(config: Config, *, closing: bool) -> int:
 
 
 def average_turn(config: Config) -> int:
-    """POST in mode AVERAGE: idle cycles after a window's last slot; a sum's rounding and look-up may take four more."""
-    return AVERAGE_TURN + 4 * config.data_stages
+    """POST in mode AVERAGE: idle cycles after a window's last slot; a sum's rounding and look-up may take five more."""
+    return AVERAGE_TURN + 5 * config.data_stages
 
 
 def weights_load(config: Config, *, turned: bool = False) -> int:
