@@ -97,9 +97,8 @@ def _steps() -> str:
 
 def _formulas() -> str:
     parts = (
-        timing.read_latency, timing.take_latency, timing.staged, timing.sums_latency, timing.array_issue, timing.post_latency,
-        timing.measure_latency,
-        timing.average_turn,
+        timing.read_latency, timing.take_latency, timing.staged, timing.sums_latency, timing.array_issue,
+        timing.post_latency, timing.measure_latency, timing.average_turn,
         timing.weights_load, timing.ArrayTime, timing.array_time, timing.lookup_words,
         timing.exponential_words, timing.moments_words, timing.region, timing.passes, timing.slot_cycles,
         timing.further_cycles, timing.post_time,

@@ -27,9 +27,9 @@ class Average(wiring.Component):
 
     In units of the scale's last place every float32 that can occur is an integer, so the sums have a fixed point, and
     are rounded where their highest bit says. ``latency`` cycles after a lane's cycle its byte is at the output, that
-    of all taps so far; five more with ``data_stages``, where rounding a sum takes two, its sign and its
-    zeros take three, and each search counts what its comparisons found. A search takes two comparisons with fifteen borders each:
-    of lines, and in a line.
+    of all taps so far; ``MORE`` later with ``data_stages``, where rounding a sum takes two cycles, its sign and its
+    zeros three, and each search counts in a cycle of its own what its comparisons found. A search takes two
+    comparisons with fifteen borders each: of lines, and in a line.
 
     ::
 

@@ -42,8 +42,8 @@ def page_request(config):
 class Directory(wiring.Component):
     """An entry, the users and a mark for each virtual page.
 
-    What was looked up stands from the next cycle on. With ``control_stages`` whatever is asked for is done a cycle later,
-    and what was looked up stands two cycles later.
+    What was looked up stands from the next cycle on. With ``control_stages`` whatever is asked for is done a cycle
+    later, and what was looked up stands two cycles later.
 
     A mark is the number of the COMPUTE that set it, so that all marks of the one before are gone at once.
 

@@ -269,15 +269,14 @@ class FrontEnd(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 m.next = "RESET"
 
-        counted = (
-            ("evictions", allocator.evicted), ("write_backs", allocator.wrote_back),
-            ("fills", allocator.filled), ("serials", dispatch.serial), ("yields", allocator.yields),
-            ("overdrafts", allocator.overdraft),
-        )  # fmt: skip
-        for name, event in counted:
-            if c.control_stages:
-                event, now = Signal(name=f"{name}_more"), event
-                m.d.sync += event.eq(now)
+        counted = {
+            "evictions": allocator.evicted, "write_backs": allocator.wrote_back, "fills": allocator.filled,
+            "serials": dispatch.serial, "yields": allocator.yields, "overdrafts": allocator.overdraft,
+        }  # fmt: skip
+        happens = Signal(len(counted))
+        domain = m.d.sync if c.control_stages else m.d.comb
+        domain += happens.eq(Cat(counted.values()))
+        for name, event in zip(counted, happens, strict=True):
             with m.If(event):
                 m.d.sync += getattr(self, name).eq(getattr(self, name) + 1)
         return m
