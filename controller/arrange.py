@@ -28,6 +28,7 @@ from controller.graph import (
     Tensor,
 )
 from controller.lanewise import lanewise, moved, table_of_bytes, unchanged
+from controller.omitted import refuse_what_is_left_out
 from controller.operators import Operator
 from controller.riders import Riders
 from controller.stored import Stored, on_windows
@@ -78,9 +79,15 @@ class Arranger:
     -------
     operators, stored
         In order; and where all lies that they read and write.
+
+    Raises
+    ------
+    ModelError
+        If the machine leaves out what a node needs.
     """
 
     def __init__(self, graph: Graph, config: Config, past: Mapping[str, Stay]) -> None:
+        refuse_what_is_left_out(graph.nodes, config)
         self.config = config
         self.riders = Riders(graph, config)
         changed = {node.result.name for node in self.riders.changes.values()}

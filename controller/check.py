@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.check_statistics import Measured, roles_of
+from controller.omitted import left_out
 from spec.isa import INSTRUCTION_BYTES, WORDS, Mode, Opcode, Role, TensorClass
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def check(compiled: Compiled) -> None:
 
     Every output word of every map is written exactly once, and before it is read; every operand lies inside its
     buffer and its binding; engines touch no word outside the pages that their operands name; a command's pages fit
-    the scratchpad; windows are disjoint; pages are stored before the program ends; what is dead, by a RELEASE or a
-    hint, is named no more, and no output is.
+    the scratchpad, and its mode is one that the machine has; windows are disjoint; pages are stored before the program
+    ends; what is dead, by a RELEASE or a hint, is named no more, and no output is.
 
     Raises
     ------
@@ -155,6 +156,8 @@ class _Checker:
 
     def _compute(self, fields: Fields) -> None:
         roles = roles_of(fields)
+        mode = Mode(fields["mode"])
+        self._demand(mode not in left_out(self.config), f"the machine leaves out mode {mode.name}")
         self._demand(self.measured.follows(fields), "a statistic begins, goes on or is used wrongly")
         follows = self.summing != bool(fields["first"]) or fields["mode"] != Mode.ARRAY
         self._demand(follows, "sums begin or go on wrongly")

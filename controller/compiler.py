@@ -142,7 +142,7 @@ def compile_graph(
     Raises
     ------
     ModelError
-        If an operator does not fit.
+        If an operator does not fit, or needs what the machine leaves out.
     """
     packed, packings = pack_inputs(graph, config)
     arrangement = arrange(packed, config)

@@ -147,18 +147,9 @@ class Check(wiring.Component):
         k = Commands(c)
         bordered = (weights.run[: exact_log2(k.border_words)] == 0) & (weights.run <= k.average_words)
         bordered &= weights.count == 1
-        # What looks at pixels one by one. Its weights are an exponential for each byte, or a line.
         measure, normalize = compute.mode == Mode.MEASURE, compute.mode == Mode.NORMALIZE
         pixelwise = (compute.mode == Mode.MULTIPLY) | measure | normalize
-        statistical = Signal()
-        with m.Switch(compute.statistic):
-            with m.Case(Statistic.LARGEST):
-                m.d.comb += statistical.eq(measure & ~compute.closing)
-            with m.Case(Statistic.EXPONENTIALS):
-                m.d.comb += statistical.eq((weights.run == 256 * EXPONENTIAL_BYTES // c.rows) & (weights.count == 1))
-            with m.Case(Statistic.MOMENTS):
-                numbered = (weights.run == max(1, MOMENTS_BYTES // c.rows)) & (weights.count == 1)
-                m.d.comb += statistical.eq((measure & ~compute.closing) | numbered)
+        by_pixels = [~pixelwise] if c.omit_tokens else self._by_pixels(m, measure, normalize, pixelwise)
         # A bias and a scale of four bytes each for every column; a byte for every value of a byte.
         biases, entries = 8 * c.cols // c.rows, 256 // c.rows
         table = ranges[Role.TABLE]
@@ -171,9 +162,7 @@ class Check(wiring.Component):
             ~depthwise | tapped,
             ~average | bordered,
             ~compute.lines | (lined & ~array & ~average & ~pixelwise),
-            ~pixelwise | ((kernel.kernel_h == 1) & (kernel.kernel_w == 1)),
-            (compute.mode != Mode.MULTIPLY) | compute.residual,
-            ~(measure | normalize) | ((self.pixels <= c.half_rows) & statistical),
+            *by_pixels,
             ~compute.last | ((constants.run == biases) & (constants.count == 1)),
             ~self.roles[Role.TABLE] | ((table.run == entries) & (table.count == 1)),
         ]
@@ -184,6 +173,24 @@ class Check(wiring.Component):
         m.d.comb += [good[i].eq(rule) for i, rule in enumerate(rules)]
         m.d.sync += self.bad.eq(~good.all())
         return m
+
+    def _by_pixels(self, m, measure, normalize, pixelwise):
+        """Rules for what looks at pixels one by one. Its weights are an exponential for each byte, or a line."""
+        c, compute, kernel, weights = self.config, self.compute, self.kernel, self.operands[Role.WEIGHTS]
+        statistical = Signal()
+        with m.Switch(compute.statistic):
+            with m.Case(Statistic.LARGEST):
+                m.d.comb += statistical.eq(measure & ~compute.closing)
+            with m.Case(Statistic.EXPONENTIALS):
+                m.d.comb += statistical.eq((weights.run == 256 * EXPONENTIAL_BYTES // c.rows) & (weights.count == 1))
+            with m.Case(Statistic.MOMENTS):
+                numbered = (weights.run == max(1, MOMENTS_BYTES // c.rows)) & (weights.count == 1)
+                m.d.comb += statistical.eq((measure & ~compute.closing) | numbered)
+        return [
+            ~pixelwise | ((kernel.kernel_h == 1) & (kernel.kernel_w == 1)),
+            (compute.mode != Mode.MULTIPLY) | compute.residual,
+            ~(measure | normalize) | ((self.pixels <= c.half_rows) & statistical),
+        ]
 
 
 def weighs(compute):

@@ -19,7 +19,8 @@ class Pixelwise(wiring.Component):
     r"""Takes a word a slot, whose length is that of the mode.
 
     A product is ready for ``take`` three cycles after the second word came, a normalized word's total eleven after its
-    own; each stays so for another cycle at least. What is taken stands at the output from the next cycle on.
+    own; each stays so for another cycle at least. What is taken stands at the output from the next cycle on. With
+    ``omit_tokens`` there is nothing in it: all outputs are 0.
 
     Parameters
     ----------
@@ -63,6 +64,8 @@ class Pixelwise(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         c, command = self.config, self.command
+        if c.omit_tokens:
+            return m
         m.submodules.multiply = multiply = Multiply(config=c)
         m.submodules.statistics = statistics = Statistics(config=c)
         m.submodules.normalize = normalize = Normalize(config=c)

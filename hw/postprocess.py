@@ -37,7 +37,7 @@ class Postprocess(wiring.Component):
     from the accumulator later, just in time to meet the way of a window's totals, so that nothing has to wait. Averages
     are later than totals: their rows begin as many cycles after their windows' last ones. A normalized word's total is
     there in time, because its slot is so long; a product's too, for its addend is its last cycle. Nothing is drained or
-    written of what is measured.
+    written of what is measured. With ``omit_tokens`` nothing is multiplied, measured or normalized.
 
     ::
 
@@ -90,25 +90,27 @@ class Postprocess(wiring.Component):
         m.submodules.average = average = Average(config=c)
         m.submodules.pixels = pixels = Pixelwise(config=c)
         command, averaging, multiplying, measuring, normalizing = Signal(k.post), *(Signal() for _ in range(4))
-        modes = (averaging, Mode.AVERAGE), (multiplying, Mode.MULTIPLY), (measuring, Mode.MEASURE)
-        # With `data_stages` these are registers: a command is there for some cycles before they are asked.
-        domain = m.d.sync if c.data_stages else m.d.comb
-        domain += [which.eq(command.mode == mode) for which, mode in (*modes, (normalizing, Mode.NORMALIZE))]
-        with m.If(self.start):
-            m.d.sync += command.eq(self.payload)
+        modes, slots = {Mode.AVERAGE: averaging}, {Mode.AVERAGE: c.rows - 1}
         # With `data_stages` the generators of addresses begin a cycle later, with the command in its register.
         begin, new = self.start, self.payload
         if c.data_stages:
             begin, new = Signal(), command
             m.d.sync += begin.eq(self.start)
+        if not c.omit_tokens:
+            # Else they never come: their signals stay 0.
+            modes |= {Mode.MULTIPLY: multiplying, Mode.MEASURE: measuring, Mode.NORMALIZE: normalizing}
+            slots[Mode.MEASURE] = Mux(new.closing, Factor.interval - 1, 0)
+            slots[Mode.NORMALIZE] = Normalize.slot - 1
+        # With `data_stages` these are registers: a command is there for some cycles before they are asked.
+        domain = m.d.sync if c.data_stages else m.d.comb
+        domain += [which.eq(command.mode == mode) for mode, which in modes.items()]
+        with m.If(self.start):
+            m.d.sync += command.eq(self.payload)
         m.d.comb += [getattr(windows, name).eq(new[name]) for name in ("window", "lines", "region")]
         with m.Switch(new.mode):
-            with m.Case(Mode.AVERAGE):
-                m.d.comb += windows.slot.eq(c.rows - 1)
-            with m.Case(Mode.MEASURE):
-                m.d.comb += windows.slot.eq(Mux(new.closing, Factor.interval - 1, 0))
-            with m.Case(Mode.NORMALIZE):
-                m.d.comb += windows.slot.eq(Normalize.slot - 1)
+            for mode, slot in slots.items():
+                with m.Case(mode):
+                    m.d.comb += windows.slot.eq(slot)
         m.d.comb += [addends.range.eq(new.addend), rows.range.eq(new.output), outputs.range.eq(new.output)]
         m.submodules.lookup = lookup = Lookup(config=c)
         m.d.comb += [unit.load.eq(begin) for unit in (windows, addends, rows, outputs)]
@@ -152,14 +154,15 @@ class Postprocess(wiring.Component):
                 m.d.sync += [pointer.eq(self.payload.constants), left.eq(CONSTANTS_WORDS)]
                 with m.If(self.start):
                     m.next = "CONSTANTS"
-                    with m.If(self.payload.mode == Mode.MEASURE):
-                        m.d.sync += [pointer.eq(self.payload.weights), left.eq(self.payload.taps)]
-                        m.next = "TURN"
-                        with m.If(self.payload.taps.any()):
-                            m.next = "WEIGHTS"
-                        if c.data_stages:
-                            m.next = "BEGIN"
-            if c.data_stages:
+                    if Mode.MEASURE in modes:
+                        with m.If(self.payload.mode == Mode.MEASURE):
+                            m.d.sync += [pointer.eq(self.payload.weights), left.eq(self.payload.taps)]
+                            m.next = "TURN"
+                            with m.If(self.payload.taps.any()):
+                                m.next = "WEIGHTS"
+                            if c.data_stages:
+                                m.next = "BEGIN"
+            if c.data_stages and Mode.MEASURE in modes:
                 # Without constants the first address would not be ready.
                 with m.State("BEGIN"):
                     m.next = "TURN"

@@ -76,6 +76,7 @@ def is_sound(
         good &= weights["run"] % border_words(config) == 0 and weights["run"] <= LINE * border_words(config)
         good &= weights["count"] == 1
     if compute["mode"] in (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE):
+        good &= not config.omit_tokens
         good &= kernel["kernel_h"] == kernel["kernel_w"] == 1 and _fits_pixels(config, compute, weights)
     if compute["lines"]:
         good &= compute["mode"] in (Mode.DEPTHWISE, Mode.SUM, Mode.MAX) and _fits_lines(config, compute, kernel)

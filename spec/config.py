@@ -52,6 +52,8 @@ class Config:
     data_stages, control_stages
         Registers more in the longest paths of the engines and of the front end, for a faster clock: docs/timing.md says
         where, and what they cost.
+    omit_tokens
+        Whether the units for operators on tokens are left out: modes MULTIPLY, MEASURE and NORMALIZE are then refused.
     memory
         The DRAM model's profile: a run-time choice, not part of the hash.
 
@@ -83,6 +85,7 @@ class Config:
     depthwise_taps: int = 9
     data_stages: int = 0
     control_stages: int = 0
+    omit_tokens: int = 0
     memory: Memory = Memory()
 
     def __post_init__(self) -> None:
@@ -123,7 +126,7 @@ class Config:
         self._demand("line_columns", "a power of two in 4..2048", _power(self.line_columns, 4, 2048))
         self._demand("line_kernel", "3, 5 or 7", self.line_kernel in (3, 5, 7))
         self._demand("depthwise_taps", "3 or 9", self.depthwise_taps in (3, 9))
-        for name in ("data_stages", "control_stages"):
+        for name in ("data_stages", "control_stages", "omit_tokens"):
             self._demand(name, "0 or 1", getattr(self, name) in (0, 1))
         self._demand("data_stages", "0 where rows are fewer than 4", self.rows >= 4 or not self.data_stages)
         self._demand(

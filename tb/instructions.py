@@ -8,10 +8,11 @@ from spec.errors import Error
 from spec.isa import LINE, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, Statistic, TensorClass
 from spec.program import Instruction, assemble
 from spec.timing import CONSTANTS_WORDS, border_words, exponential_words, lookup_words, moments_words
-from tb.tiles import LINED, PIXELWISE
+from tb.tiles import LINED, PIXELWISE, those_of
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
     from spec.config import Config
 
@@ -129,11 +130,15 @@ class Author:
         spans = {role: self._span(slot, **wanted[role]) for role, slot in chosen.items()}
         return spans if spans and None not in spans.values() else None
 
-    def compute(self, **changes: int) -> bool:
-        """A legal COMPUTE with its registers, if one is found quickly; ``changes`` make it illegal."""
+    def compute(self, modes: Sequence[Mode] = (), **changes: int) -> bool:
+        """A legal COMPUTE with its registers, if one is found quickly.
+
+        ``changes`` make it illegal, and so may ``modes``; without these it has one of the machine's.
+        """
         c, rng = self.config, self.random
+        modes = modes or those_of(c, list(Mode))
         for _ in range(50):
-            mode, last = rng.choice(list(Mode)), rng.random() < 0.7
+            mode, last = rng.choice(modes), rng.random() < 0.7
             last = last if mode == Mode.ARRAY else mode != Mode.MEASURE
             lines = mode in LINED and rng.random() < 0.5
             kernel_h, kernel_w = (rng.randint(1, c.line_kernel if lines else 4) for _ in range(2))
@@ -227,7 +232,7 @@ class Author:
             self.add(Opcode.STORE, slot=slot, offset=rng.choice((0, pages * c.page_words)), run=1, count=2,
                      stride=pages * c.page_words)  # fmt: skip
         elif error is Error.BAD_SHAPE:
-            while not self.compute(**rng.choice(({"run": 0}, {"count": 0}, {"height": 0}, {"width": 0}))):
+            while not self._misshapen():
                 pass
         elif error is Error.OPERANDS_DO_NOT_FIT:
             self._crowd()
@@ -240,6 +245,12 @@ class Author:
             word = rng.choice((0, 13, 14, 15, Opcode.OPERAND | 7 << 86, Opcode.OPERAND | 6 << 86))
             raw += word.to_bytes(16, "little")
         return bytes(raw)
+
+    def _misshapen(self) -> bool:
+        """A COMPUTE without pixels or words, or of a mode that the machine leaves out; if one is found quickly."""
+        if self.config.omit_tokens and self.random.random() < 0.5:
+            return self.compute(PIXELWISE)
+        return self.compute(**self.random.choice(({"run": 0}, {"count": 0}, {"height": 0}, {"width": 0})))
 
     def spoil(self) -> str | None:
         """A legal COMPUTE, then the same one with one field changed; which, or None if no COMPUTE was found."""

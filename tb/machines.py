@@ -14,8 +14,8 @@ __all__ = ["configuration", "memory"]
 def configuration(seed: int) -> Config:
     """A machine so small that everything is scarce; the same for the same seed.
 
-    Of every eight one after the other, one has pages of several bursts, and the others hold the smallest and the
-    largest array and number of banks, and every width of the bus.
+    Of every eight one after the other, one has pages of several bursts, one leaves out the units for tokens, and the
+    others hold the smallest and the largest array and number of banks, and every width of the bus.
     """
     rng = random.Random(f"configuration {seed}")
     turn = seed % 8
@@ -48,6 +48,7 @@ def configuration(seed: int) -> Config:
         line_kernel=rng.choice((3, 5, 5, 7)),
         data_stages=rng.choice((0, 1)) if rows >= 4 else 0,
         control_stages=rng.choice((0, 1)),
+        omit_tokens=int(turn == 3),
     )
 
 

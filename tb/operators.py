@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spec.isa import LINE, NEVER, Mode, Opcode, Role, Statistic, TensorClass
 from spec.program import Instruction
 from tb.pixels import Pixels, everywhere
-from tb.tiles import Part, Tiler
+from tb.tiles import Part, Tiler, those_of
 
 if TYPE_CHECKING:
     from tb.tensors import Binder, Tensor
@@ -48,7 +48,7 @@ class Operators:
         rng, binder = self.rng, self.binder
         if rng.random() < 0.25:
             self._operator = (self._operator + 1) % 4096
-        mode = rng.choice(_MODES)
+        mode = rng.choice(those_of(self.config, _MODES))
         source = self._source()
         k = self._tiler.kernel(source, mode)
         blocks = rng.randint(1, 3) if mode is Mode.ARRAY else source.blocks

@@ -25,6 +25,8 @@ from tb.system import Job, observe
 from tb.tiles import PIXELWISE
 
 TINY = CONFIGS["tiny"]
+#: The same without the units for tokens.
+LESS = replace(TINY, name="less", omit_tokens=1)
 #: Where the program lies: tensors are below, in two pages of 4 KiB.
 PROGRAM = 1 << 14
 #: Beyond the memory.
@@ -48,7 +50,7 @@ def operand(role, **fields):
     return Instruction(Opcode.OPERAND, {"role": role, **fields})
 
 
-def program(mode=Mode.ARRAY, changes=()):
+def program(mode=Mode.ARRAY, changes=(), config=TINY):
     """A COMPUTE of eight pixels with all operands, flushed; ``changes`` maps instruction numbers to fields."""
     tensor = {"tensor_class": 2, "colour": 0, "window": 0, "pages": PAGES, "page": 0, "home": 1}
     runs = {Role.WEIGHTS: {Mode.DEPTHWISE: 1, Mode.AVERAGE: 16}.get(mode, 4), Role.TABLE: 64}
@@ -73,7 +75,7 @@ def program(mode=Mode.ARRAY, changes=()):
     for number, fields in dict(changes).items():
         old = made[number - 1]
         made[number - 1] = Instruction(old.opcode, {**old.fields, **fields})
-    return assemble(TINY, made), len(made) + 1
+    return assemble(config, made), len(made) + 1
 
 
 def job(code, length, **changes):
@@ -177,13 +179,13 @@ REFUSED = [
 ]  # fmt: skip
 
 
-def follow(jobs, seed):
+def follow(jobs, seed, config=TINY):
     """Run each job and a good one after it; the first of each pair, the good ones compared in everything."""
-    good = [replace(agreement.job(sample(TINY, seed + i), memory(seed + i)), reset=False) for i in range(len(jobs))]
+    good = [replace(agreement.job(sample(config, seed + i), memory(seed + i)), reset=False) for i in range(len(jobs))]
     good = [replace(after, reset=before.reset_after > 0) for before, after in zip(jobs, good, strict=True)]
-    seen, _ = observe(TINY, [one for pair in zip(jobs, good, strict=True) for one in pair], memory_bytes=LARGE)
+    seen, _ = observe(config, [one for pair in zip(jobs, good, strict=True) for one in pair], memory_bytes=LARGE)
     for i, (after, shown) in enumerate(zip(good, seen[1::2], strict=True)):
-        run, dram = agreement.expected(TINY, after)
+        run, dram = agreement.expected(config, after)
         found = agreement.difference(run, dram, shown)
         assert found is None, f"the run after job {i}: {found}"
         assert shown.registers["STATUS"] & (BUSY | DONE | FAILED) == DONE
@@ -216,14 +218,34 @@ def test_good_programs_are_not_refused():
         assert agreement.difference(run, dram[:end], replace(shown, dram=shown.dram[:end])) is None
 
 
-def test_what_is_refused_is_named_and_the_next_run_works(seed):
-    for (name, one, code, number), shown in zip(REFUSED, follow([one for _, one, *_ in REFUSED], seed), strict=True):
+def refuse(cases, seed, config=TINY):
+    """Each case is refused by model and RTL alike, as it says; and the run after it works."""
+    seen = follow([one for _, one, *_ in cases], seed, config)
+    for (name, one, code, number), shown in zip(cases, seen, strict=True):
         address = PROGRAM + number * INSTRUCTION_BYTES
-        run, _ = agreement.expected(TINY, one)
+        run, _ = agreement.expected(config, one)
         assert (run.error, run.error_address) == (code, address), name
         assert shown.finished, name
         assert (shown.error, shown.registers["ERROR_ADDRESS"]) == (code, address), name
         assert shown.registers["STATUS"] & (BUSY | DONE | FAILED) == DONE | FAILED, name
+
+
+def test_what_is_refused_is_named_and_the_next_run_works(seed):
+    refuse(REFUSED, seed)
+
+
+def test_what_a_machine_leaves_out_is_refused(seed):
+    """Good on the machine that has it; a slot that is not bound comes before, all other modes run."""
+    one = {mode: job(*program(mode, config=LESS)) for mode in Mode}
+    unbound = job(*program(Mode.NORMALIZE, {OPERANDS[Role.WEIGHTS]: {"slot": 2}}, LESS))
+    refuse([
+        *((mode.name, one[mode], Error.BAD_SHAPE, COMPUTE) for mode in PIXELWISE),
+        ("no slot either", unbound, Error.SLOT_NOT_BOUND, COMPUTE),
+    ], seed, LESS)  # fmt: skip
+    others = [good for mode, good in one.items() if mode not in PIXELWISE]
+    for shown in observe(LESS, others, memory_bytes=LARGE)[0]:
+        assert shown.registers["STATUS"] & (BUSY | DONE | FAILED) == DONE
+    assert {agreement.expected(LESS, good)[0].error for good in others} == {Error.NONE}
 
 
 def test_the_memory_refuses_and_the_next_run_works(seed):

@@ -40,6 +40,7 @@ CONFIGS = {
                page_queue_depth=2, **SMALL),
         Config(name="wide", banks=8, bank_bytes=512, rows=8, cols=8, page_bytes=256, accumulator_rows=64, bus_bytes=8,
                slots=32, virtual_pages=128, window_taps=9),
+        Config(name="without_tokens", banks=4, bank_bytes=256, omit_tokens=1, **SMALL),
     )
 }  # fmt: skip
 #: Events that a few programs need not bring; tb/test_random.py counts them.

@@ -8,17 +8,23 @@ from spec.isa import LINE_STRIDE, Mode, Role
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
     from spec.config import Config
     from tb.tensors import Tensor
 
-__all__ = ["LINED", "PIXELWISE", "Part", "Tiler", "span"]
+__all__ = ["LINED", "PIXELWISE", "Part", "Tiler", "span", "those_of"]
 
 #: Modes that go through the line buffer, and those that take pixels one by one.
 LINED, PIXELWISE = (Mode.DEPTHWISE, Mode.SUM, Mode.MAX), (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
 
 #: offset, run, stride, count of an operand.
 Range = tuple[int, int, int, int]
+
+
+def those_of(config: Config, modes: Sequence[Mode]) -> list[Mode]:
+    """The modes that a machine has."""
+    return [mode for mode in modes if not config.omit_tokens or mode not in PIXELWISE]
 
 
 class Part(NamedTuple):

@@ -17,12 +17,12 @@ def test_a_field_of_zero_is_left_out_of_the_hash() -> None:
     """Fields that were added changed no machine that does not use them (decision 9)."""
     assert {name: CONFIGS[name].hash for name in HASHES} == HASHES
     optional = [f.name for f in fields(Config) if f.default == 0]
-    assert optional == ["data_stages", "control_stages"]
-    assert len({replace(CONFIGS["tiny"], **{name: 1}).hash for name in optional} | {CONFIGS["tiny"].hash}) == 3
+    assert optional == ["data_stages", "control_stages", "omit_tokens"]
+    assert len({replace(CONFIGS["tiny"], **{name: 1}).hash for name in optional} | {CONFIGS["tiny"].hash}) == 4
 
 
-@pytest.mark.parametrize("name", ["data_stages", "control_stages"])
-def test_stages_are_none_or_one(name: str) -> None:
+@pytest.mark.parametrize("name", ["data_stages", "control_stages", "omit_tokens"])
+def test_what_is_there_or_not_is_none_or_one(name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name} must be 0 or 1, not 2"):
         replace(CONFIGS["tiny"], **{name: 2})
 

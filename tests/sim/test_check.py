@@ -1,4 +1,4 @@
-"""What the line buffer holds, at the edges of each rule."""
+"""What the line buffer holds, at the edges of each rule; and what a machine leaves out."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from sim.check import is_sound
+from sim.check import is_sound, operand_roles
 from spec.config import CONFIGS
-from spec.isa import Mode, Role
-from spec.timing import CONSTANTS_WORDS
+from spec.isa import Mode, Role, Statistic
+from spec.timing import CONSTANTS_WORDS, border_words, moments_words
 
 CONFIG = CONFIGS["tiny"]
 
@@ -45,3 +45,21 @@ def test_a_region_has_two_columns_and_no_more_than_a_line() -> None:
     assert not sound((5, 5), (1, most + 1))
     assert sound((5, 1), (1, 2))
     assert not sound((5, 1), (1, 1))
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_machine_without_units_for_tokens_has_all_other_modes(mode: Mode) -> None:
+    """A COMPUTE of each mode that is sound elsewhere."""
+    measuring = mode is Mode.MEASURE
+    compute = {"mode": mode, "last": int(not measuring), "closing": int(measuring), "statistic": Statistic.MOMENTS,
+               "residual": 1, "table": 0, "lines": 0, "height": 1, "width": 8}  # fmt: skip
+    kernel = dict.fromkeys(("kernel_h", "kernel_w", "blocks"), 1)
+    runs = {Role.CONSTANTS: CONSTANTS_WORDS}
+    runs[Role.WEIGHTS] = {
+        Mode.DEPTHWISE: 1, Mode.AVERAGE: border_words(CONFIG), Mode.ARRAY: CONFIG.rows
+    }.get(mode, moments_words(CONFIG))  # fmt: skip
+    operands = {role: {"run": runs.get(role, 8), "count": 1} for role in Role}
+    less = replace(CONFIG, omit_tokens=1)
+    assert is_sound(CONFIG, compute, kernel, operands, operand_roles(compute))
+    tokens = mode in {Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE}
+    assert is_sound(less, compute, kernel, operands, operand_roles(compute)) != tokens
