@@ -102,10 +102,9 @@ def pinning() -> Table:
 
 
 def _of(machine: str) -> list[dict[str, Any]]:
-    """The rows of a machine, with the figures of `make joint` where it has planned the network for it."""
-    ours = {row["key"]: {"cycles": row["cycles"]["joint"], **row.get("dram", {})} for row in rows(JOINT)}
-    found = [row | {"joint": ours.get(row["key"], row.get("joint"))} for row in rows(FILE) if row["config"] == machine]
-    return [row for row in found if row["joint"] is not None]
+    """The rows of a machine, with the figures of `make joint`."""
+    ours = {row["key"]: {"cycles": row["cycles"]["joint"], **row["dram"]} for row in rows(JOINT)}
+    return [row | {"joint": ours[row["key"]]} for row in rows(FILE) if row["config"] == machine and row["key"] in ours]
 
 
 TABLES: dict[str, Callable[[], Table]] = {

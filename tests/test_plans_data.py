@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ROWS = rows(FILE)
 each = pytest.mark.parametrize("row", ROWS, ids=lambda row: row["key"])
 
+#: Every second row of the maps at the ends of ResNet-50's first three stages: their readers have a stride of 2.
+UNREAD = (56 * 56 * 256 + 28 * 28 * 512 + 14 * 14 * 1024) // 2
+
 
 def figures(row: dict[str, Any]) -> Iterator[tuple[str, dict[str, int]]]:
     """Every run by name."""
@@ -51,5 +54,5 @@ def test_what_is_written_was_planned(row: dict[str, Any]) -> None:
     for name, one in row["methods"].items():
         written, planned = one["strict"]["write_bytes"], one["planned"]["written"]
         exact = row["network"].startswith("mobilenet")
-        skipped = 0.07 if row["network"] == "resnet50" else 0
-        assert (1 - skipped) * planned <= written <= (1 if exact else 1.013) * planned, name
+        skipped = UNREAD if row["network"] == "resnet50" else 0
+        assert planned - skipped <= written <= (1 if exact else 1.013) * planned, name
