@@ -199,7 +199,7 @@ CONFIGS = {
                bus_bytes=4, slots=8, virtual_pages=256, line_columns=16, line_kernel=5),
         Config(name="board", rows=8, cols=8, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=512,
                bus_bytes=4, slots=32, virtual_pages=1024, line_kernel=3, depthwise_taps=3, data_stages=1,
-               control_stages=1),
+               control_stages=1, omit_tokens=1),
         Config(name="default", rows=16, cols=16, banks=8, bank_bytes=65536, page_bytes=2048, accumulator_rows=1024,
                bus_bytes=8, slots=64, virtual_pages=2048),
         Config(name="edge", rows=16, cols=16, banks=8, bank_bytes=32768, page_bytes=1024, accumulator_rows=1024,
