@@ -13,6 +13,7 @@ from hw.delivery.project import project
 from hw.delivery.readme import readme
 from hw.delivery.registers import c_header, python_module
 from hw.delivery.shell import shell
+from hw.delivery.yosys import SCRIPT
 from hw.top import Top
 from hw.verilog import TOP, convert
 
@@ -32,6 +33,7 @@ def files(config: Config) -> dict[str, str]:
         "shell.v": shell(found),
         "pinfold.core": project(config, version("pinfold")),
         **CONSTRAINTS,
+        "ecp5.ys": SCRIPT,
         "pinfold.vlt": waivers(),
         "pinfold.h": c_header(config),
         "pinfold_registers.py": python_module(config),

@@ -25,6 +25,7 @@ FILES = {
     "pinfold.xdc": "clock constraint for Vivado",
     "pinfold.sdc": "the same for other tools",
     "pinfold.lpf": "clock constraint for ECP5 tools",
+    "ecp5.ys": "Yosys: module `shell` as a netlist for nextpnr-ecp5, its clock constraint `pinfold.lpf`",
     "pinfold.vlt": "Verilator: the warnings of `-Wall` that mean nothing here, each with its reason",
     "pinfold.h": "registers, bits, policies and errors for C",
     "pinfold_registers.py": "the same for Python",
