@@ -29,13 +29,14 @@ from tb.programs import sample
 from tb.regression import draws
 from tb.rules import RULES
 from tb.simulation import BenchError
-from tb.system import observe
+from tb.system import observe, simulator
 from tb.terms import terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sim.machine import Run
+    from spec.config import Config
     from tb.build import Simulator
     from tb.programs import Sample
     from tb.system import Job, Observed
@@ -48,6 +49,8 @@ DATA = ROOT / "docs" / "data" / "mutants.json"
 MACHINE = replace(
     CONFIGS["tiny"], name="scarce", bank_bytes=256, load_buffers=2, store_buffers=2, queue_depth=2, page_queue_depth=2
 )
+#: The same with registers where a stage is asked for: terms of the model must be noticed on one or the other.
+STAGED = replace(MACHINE, name="staged", data_stages=1, control_stages=1)
 #: Random programs by seed, in three simulations; most mutants are noticed in the first. In the second every channel is
 #: held back at random, so data and order are compared, not times. The last are under every policy in turn; in one of
 #: the rare ones a page leaves while it is stored and comes back at once.
@@ -72,41 +75,55 @@ class Program(NamedTuple):
 
 
 Expected = tuple["Job", "Run", bytes]
+#: A machine, and what its RTL did.
+Recorded = tuple["Config", "Job", "Observed"]
 
 
-def expected(programs: Sequence[Program], *, stalled: bool = False) -> list[Expected]:
+def expected(machine: Config, programs: Sequence[Program], *, stalled: bool = False) -> list[Expected]:
     """Programs, with what the model says of them; the memory's profiles take turns."""
-    model, found = Machine(MACHINE), []
+    model, found = Machine(machine), []
     for number, one in enumerate(programs):
         job = agreement.job(
             one.sample, memory(number, PROFILES[number % len(PROFILES)]), policy=one.policy, reset=one.reset,
             limit=1_000_000, watchdog=PATIENCE, stall_seed=number + 1 if stalled else None,
         )  # fmt: skip
-        found.append((job, *agreement.expected(MACHINE, job, machine=model)))
+        found.append((job, *agreement.expected(machine, job, machine=model)))
     return found
 
 
-def batches() -> list[list[Expected]]:
-    """Plans and random programs, those that notice most first."""
-    planned = [Program(plan(one, MACHINE), one.policy) for one in PLANS]
-    first, stalled, more = ([Program(sample(MACHINE, s)) for s in seeds] for seeds in (FIRST, STALLED, MORE))
+def batches(machine: Config = MACHINE) -> list[list[Expected]]:
+    """Plans and random programs, those that notice most first; the second batch is stalled."""
+    planned = [Program(plan(one, machine), one.policy) for one in PLANS]
+    first, stalled, more = ([Program(sample(machine, s)) for s in seeds] for seeds in (FIRST, STALLED, MORE))
     drawn = [draw for some in (TURNS, RARE) for draw in draws(some.start, len(some))]
-    turns = [Program(sample(MACHINE, draw.seed, computes=draw.length), draw.policy, draw.reset) for draw in drawn]
-    return [expected([*planned, *first]), expected(stalled, stalled=True), expected([*more, *turns])]
+    turns = [Program(sample(machine, draw.seed, computes=draw.length), draw.policy, draw.reset) for draw in drawn]
+    return [
+        expected(machine, [*planned, *first]), expected(machine, stalled, stalled=True),
+        expected(machine, [*more, *turns]),
+    ]  # fmt: skip
 
 
-def observed(made: Simulator, number: int, batch: Sequence[Expected]) -> list[Observed]:
+def observed(machine: Config, made: Simulator, number: int, batch: Sequence[Expected]) -> list[Observed]:
     """What the mutant of a number does; 0 is the machine as it is."""
     jobs = [job for job, _, _ in batch]
-    return observe(MACHINE, jobs, memory_bytes=MEMORY_BYTES, made=made, plusargs=[f"+mutant={number}"])[0]
+    return observe(machine, jobs, memory_bytes=MEMORY_BYTES, made=made, plusargs=[f"+mutant={number}"])[0]
 
 
-def noticed(made: Simulator, number: int, programs: Sequence[Sequence[Expected]]) -> str:
+def recorded(machine: Config, made: Simulator, programs: Sequence[Sequence[Expected]]) -> list[Recorded]:
+    """What the RTL does, without a mutant, with programs that are not stalled."""
+    return [
+        (machine, job, seen)
+        for batch in (programs[0], programs[2])
+        for (job, _, _), seen in zip(batch, observed(machine, made, 0, batch), strict=True)
+    ]
+
+
+def noticed(machine: Config, made: Simulator, number: int, programs: Sequence[Sequence[Expected]]) -> str:
     """The first difference that a mutant makes; empty if it makes none."""
     first = 0
     for batch in programs:
         try:
-            seen = observed(made, number, batch)
+            seen = observed(machine, made, number, batch)
         except BenchError as error:
             asserted = _ASSERTED.search(str(error))
             return f"an assertion: {asserted[1] or asserted[2]}" if asserted else "the simulation ends early"
@@ -117,30 +134,31 @@ def noticed(made: Simulator, number: int, programs: Sequence[Sequence[Expected]]
     return ""
 
 
-def mistimed(source: str, recorded: Sequence[tuple[Job, Observed]]) -> str:
+def mistimed(source: str, records: Sequence[Recorded]) -> str:
     """The first difference between the RTL's record and the model under another text of spec.timing."""
     exec(source, vars(timing))  # noqa: S102 (our own source, with one term larger)
     for name, module in sys.modules.items():
         if name.startswith("sim."):
             known = {word for word in vars(timing).keys() & vars(module).keys() if not word.startswith("_")}
             vars(module).update({word: vars(timing)[word] for word in known})
-    for index, (job, seen) in enumerate(recorded):
+    for index, (machine, job, seen) in enumerate(records):
+        where = f"program {index} on {machine.name}"
         try:
-            run, _ = agreement.expected(MACHINE, job)
+            run, _ = agreement.expected(machine, job)
         except (AssertionError, MachineError, ValueError) as error:
-            return f"program {index}: {error}"
+            return f"{where}: {error}"
         found = compare.commands(run.commands, seen.commands)
         found = found or compare.transactions(run.transactions, seen.transactions)
         if run.error or found or run.cycles != seen.cycles:
             said = run.error.name if run.error else found or f"cycles must be {seen.cycles}, not {run.cycles}"
-            return f"program {index}: {_RECORD.sub('', str(said))}"
+            return f"{where}: {_RECORD.sub('', str(said))}"
     return ""
 
 
-def model_mutants(recorded: Sequence[tuple[Job, Observed]]) -> dict[str, str]:
+def model_mutants(records: Sequence[Recorded]) -> dict[str, str]:
     """For each term what notices it."""
     made = terms(Path(timing.__file__).read_text())
-    sources = [(term.source, recorded) for term in made]
+    sources = [(term.source, records) for term in made]
     with multiprocessing.get_context("fork").Pool(WORKERS, maxtasksperchild=1) as pool:
         return dict(zip([term.name for term in made], pool.starmap(mistimed, sources, chunksize=1), strict=True))
 
@@ -151,7 +169,7 @@ def hardware_mutants(made: Simulator, programs: Sequence[Sequence[Expected]]) ->
 
     def one(number: int) -> str:
         nonlocal done
-        found = noticed(made, number, programs)
+        found = noticed(MACHINE, made, number, programs)
         done += 1
         print(f"{done} of {len(RULES)}: {RULES[number - 1].rule}: {found or 'nothing'}", flush=True)
         return found
@@ -164,15 +182,11 @@ def main() -> int:
     """Run all; 1 if one goes unnoticed without a proof, or one that has a proof is noticed."""
     made = mutated_simulator(MACHINE, RULES, MEMORY_BYTES)
     programs = batches()
-    if found := noticed(made, 0, programs):
+    staged, staged_programs = simulator(STAGED, MEMORY_BYTES), batches(STAGED)
+    if found := noticed(MACHINE, made, 0, programs) or noticed(STAGED, staged, 0, staged_programs):
         print(f"without a mutant model and RTL must agree: {found}")
         return 1
-    recorded = [
-        (job, seen)
-        for batch in (programs[0], programs[2])
-        for (job, _, _), seen in zip(batch, observed(made, 0, batch), strict=True)
-    ]
-    model = model_mutants(recorded)
+    model = model_mutants([*recorded(MACHINE, made, programs), *recorded(STAGED, staged, staged_programs)])
     hardware = hardware_mutants(made, programs)
     rows = {
         "model": [{"term": term, "noticed": found} for term, found in model.items()],

@@ -35,7 +35,8 @@ def engines() -> list[Edit]:
              ALWAYS),
         Edit("WEIGHTS starts when the one before is done", weights, "self.ready.eq(«~running»)", ALWAYS),
         Edit("a pass waits for its tile", array, "begin.eq(waiting & «self.tile.ready»)", ALWAYS),
-        Edit("ARRAY starts when the one before is done", array, "self.ready.eq(~waiting & «~going»)", ALWAYS),
+        Edit("ARRAY starts when the one before is done", array, "self.ready.eq(~waiting & «~going» & ~opening)",
+             ALWAYS),
         Edit("POST ends with its last row", post, "flow[-1] & «~flow[:-1].any()»", ALWAYS),
         Edit("a program burst waits for room in the buffer", fetch, "«(free >= burst)» &", ALWAYS),
         Edit("a program burst waits for the address before it", fetch, "& «(~axi.arvalid | axi.arready)» &", ALWAYS),
@@ -55,7 +56,7 @@ def windows() -> list[Edit]:
     return [
         Edit("a large kernel's further passes are made only where a window ends", windows,
              "(self.part == most) | «~(always | complete)»", NEVER),
-        Edit("where a window ends all passes are made", windows, "final = («self.part == most»)",
+        Edit("where a window ends all passes are made", windows, "m.d.comb += final.eq((«self.part == most»)",
              "OLD | (MUTANT & lines)"),
         Edit("lines up to the kernel's rows are used", lines, "used = «self.rows > 2 * index + 1» if index else 1",
              NEVER),
