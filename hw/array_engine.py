@@ -87,7 +87,7 @@ class ArrayEngine(wiring.Component):
         if c.data_stages:
             load, due, new = Signal(), Signal(), Signal.like(self.payload, reset_less=True)
             m.d.sync += [load.eq(self.start), due.eq(load)]
-            with m.If(self.start):
+            with m.If(self.ready):
                 m.d.sync += new.eq(self.payload)
             opening = load | due
 

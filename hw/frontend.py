@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -197,6 +197,11 @@ class FrontEnd(wiring.Component):
             work, refused = Signal(Work), Signal(FAULT)
             m.d.sync += [work.eq(decode.work), refused.eq(decode.fault)]
 
+        # Whether the program is at its end is known before another instruction is taken.
+        ended = Signal()
+        domain = m.d.sync if c.control_stages else m.d.comb
+        domain += ended.eq(Mux(self.ready_for_start, 0, decode.taken) == self.length)
+
         with m.If(self.abort):
             m.d.sync += aborted.eq(1)
         with m.FSM():
@@ -218,7 +223,7 @@ class FrontEnd(wiring.Component):
             with m.State("TAKE"):
                 with m.If(self.abort | aborted):
                     m.next = "DRAIN"
-                with m.Elif(decode.taken == self.length):
+                with m.Elif(ended):
                     refuse(Error.TRUNCATED_PROGRAM, decode.following)
                 with m.Else():
                     m.d.comb += decode.take.eq(1)
@@ -274,7 +279,6 @@ class FrontEnd(wiring.Component):
             "serials": dispatch.serial, "yields": allocator.yields, "overdrafts": allocator.overdraft,
         }  # fmt: skip
         happens = Signal(len(counted))
-        domain = m.d.sync if c.control_stages else m.d.comb
         domain += happens.eq(Cat(counted.values()))
         for name, event in zip(counted, happens, strict=True):
             with m.If(event):

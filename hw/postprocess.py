@@ -104,7 +104,8 @@ class Postprocess(wiring.Component):
         # With `data_stages` these are registers: a command is there for some cycles before they are asked.
         domain = m.d.sync if c.data_stages else m.d.comb
         domain += [which.eq(command.mode == mode) for mode, which in modes.items()]
-        with m.If(self.start):
+        # With them it takes what is offered as long as it is idle, so that a start enables nothing but its states.
+        with m.If(self.ready if c.data_stages else self.start):
             m.d.sync += command.eq(self.payload)
         m.d.comb += [getattr(windows, name).eq(new[name]) for name in ("window", "lines", "region")]
         with m.Switch(new.mode):

@@ -21,7 +21,7 @@ ROUNDED_BITS = 10
 class Requantize(wiring.Component):
     """One lane, one value a cycle, ``latency`` cycles from value to activation.
 
-    With ``data_stages`` each of the two sums takes two cycles more.
+    With ``data_stages`` the product and each of the two sums take two cycles more.
 
     Every step is rounded as float32 rounds it. Numbers below 2**-126 count as zero. The residual add multiplies and
     adds twice, each time with one rounding: onnxruntime's second operand first, which is the addend unless ``swap`` is
@@ -59,7 +59,8 @@ class Requantize(wiring.Component):
     def __init__(self, *, config):
         self.config = config
         self.second, self.first = (FusedMultiplyAdd(stages=config.data_stages) for _ in range(2))
-        self.latency = 1 + FromInteger.latency + Product.latency + ToInteger.latency + 1
+        self.product = Product(stages=config.data_stages)
+        self.latency = 1 + FromInteger.latency + self.product.latency + ToInteger.latency + 1
         self.latency += self.second.latency + self.first.latency - FusedMultiplyAdd.ADDEND + ToInteger.latency + 1
         post = Commands(config).post
         super().__init__({
@@ -89,7 +90,7 @@ class Requantize(wiring.Component):
         with m.If(enable[0]):
             m.d.sync += total.eq(self.value + self.bias)
         at, number = self._unit(m, "value_float", FromInteger(), enable, 1, integer=total)
-        at, number = self._unit(m, "scaled", Product(), enable, at, left=number, right=self.scale)
+        at, number = self._unit(m, "scaled", self.product, enable, at, left=number, right=self.scale)
         at, rounded = self._unit(m, "value_rounded", ToInteger(width=ROUNDED_BITS), enable, at, number=number)
         requantized = value_register(signed(8))
         with m.If(enable[at]):

@@ -120,10 +120,11 @@ class WeightLoader(wiring.Component):
             self.tile.ready.eq(full),
         ]
 
-        # Words follow each other in their runs, whichever tile they belong to.
+        # Words follow each other in their runs, whichever tile they belong to. With `data_stages` a range is taken as
+        # long as nothing runs.
         m.d.comb += [
             walker.range.eq(self.payload.range),
-            walker.load.eq(self.start),
+            walker.load.eq(self.ready if self.config.data_stages else self.start),
             walker.step.eq(issue),
             self.read.address.eq(walker.address),
         ]

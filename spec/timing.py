@@ -120,8 +120,8 @@ def array_issue(config: Config) -> int:
 
 
 def post_latency(config: Config) -> int:
-    """POST: from the last row's last slot to its output word in the bank, with two registers more in each float sum."""
-    return POST_LATENCY + 5 * config.data_stages
+    """POST: from the last row's last slot to its output word in the bank, two registers more in each float step."""
+    return POST_LATENCY + 7 * config.data_stages
 
 
 def measure_latency(config: Config, *, closing: bool) -> int:
