@@ -32,9 +32,11 @@ class Product(wiring.Component):
     enable : In(latency)
     """
 
+    latency = 2
+
     def __init__(self, *, stages=0):
         self.stages = stages
-        self.latency = 2 + 2 * stages
+        self.latency += 2 * stages
         super().__init__({"left": In(FLOAT), "right": In(FLOAT), "number": Out(FLOAT), "enable": In(self.latency)})
 
     def elaborate(self, platform):
