@@ -7,6 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.float32 import FLOAT, carried, mantissa, slide, value_register
+from hw.multiple import multiple
+from hw.product import PART, REST
 
 __all__ = ["FusedMultiplyAdd"]
 
@@ -68,10 +70,15 @@ class FusedMultiplyAdd(wiring.Component):
         with m.If(enable[0]):
             m.d.sync += [factor.eq(value), shifted.eq(taken), negative.eq(self.integer[-1])]
 
+        # With stages one multiplier of an FPGA is enough, and adders for the bits that it has no room for.
+        exact = factor * mantissa(ratio)
+        if self.stages:
+            exact = factor * mantissa(ratio)[:PART] + (multiple(factor, mantissa(ratio)[PART:], REST + 8) << PART)
+
         # Exponents are those of the highest bit, with the bias of a float32, and 0 for a zero.
         product, exponent, minus = value_register(PRODUCT_BITS), value_register(9), value_register()
         with m.If(enable[1]):
-            m.d.sync += [product.eq(factor * mantissa(ratio)), minus.eq(negative ^ ratio.sign)]
+            m.d.sync += [product.eq(exact), minus.eq(negative ^ ratio.sign)]
             m.d.sync += exponent.eq(Mux(factor[-1] & ratio.exponent.any(), ratio.exponent + 7 - shifted, 0))
 
         # The larger magnitude gives sign and exponent, so that a difference never turns negative.

@@ -7,11 +7,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.float32 import BIAS, FLOAT, carried, mantissa, value_register
+from hw.multiple import multiple
 
 __all__ = ["Product"]
 
-#: Bits of a factor of one of an FPGA's multipliers.
-PART = 18
+#: Bits of a factor of one of an FPGA's multipliers, and those of a mantissa that are left.
+PART, REST = 18, 6
 
 
 class Product(wiring.Component):
@@ -22,8 +23,8 @@ class Product(wiring.Component):
     Parameters
     ----------
     stages : int
-        1: parts of the product, as the multipliers of an FPGA make them, stand in registers before they are added, and
-        what is rounded does before it is; else 0.
+        1: parts of the product stand in registers before they are added, one made by a multiplier of an FPGA, the
+        small ones by adders; and what is rounded stands in a register before it is. Else 0.
 
     Members
     -------
@@ -50,10 +51,12 @@ class Product(wiring.Component):
             parts = [
                 carried(m, part, enable[0])
                 for part in (
-                    low * other[:PART], (low * other[PART:]) << PART, (high * other[:PART]) << PART,
-                    (high * other[PART:]) << 2 * PART,
+                    low * other[:PART],
+                    multiple(low, other[PART:], REST + PART) << PART,
+                    multiple(other[:PART], high, REST + PART) << PART,
+                    multiple(high, other[PART:], 2 * REST) << 2 * PART,
                 )
-            ]  # fmt: skip
+            ]
             exponent, signs, zeros = (carried(m, value, enable[0]) for value in (exponent, signs, zeros))
             enable = enable[1:]
 
