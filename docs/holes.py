@@ -21,6 +21,10 @@ HOLES = {
     "ends of float32's range that take a total of -2^31, or factors beyond those that programs here have; "
     "[tb/test_float32.py](../tb/test_float32.py) and [tb/test_fused.py](../tb/test_fused.py) have them":
         r"^hw\.(conversion|fused) ",
+    "few taps and few channels: last bits of a float32's sum, first ones of sums over channels and of what is made of "
+    "them, exponents of borders; [tb/test_average.py](../tb/test_average.py), "
+    "[tb/test_statistics.py](../tb/test_statistics.py) and [tb/test_factor.py](../tb/test_factor.py) have others":
+        r"^hw\.(average|statistics|factor) ",
     "addresses: multiples of pages, bursts or instructions, in memories of 4 MiB; windows and settings that hold some":
         r"^hw\.(loader|storer|fault|csr) |^hw\.fetch .*(araddr|arriving)|^hw\.decode .* (at|following) "
         r"|^hw\.transfers .* \$signal ",
