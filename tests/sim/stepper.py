@@ -240,7 +240,8 @@ class Stepper:
             return
         if queue is Queue.ARRAY:
             line.free = 1 << 60
-            self.array, self.pass_left, self.pass_from = command, work["tiles"], cycle + 1
+            self.array, self.pass_left = command, work["tiles"]
+            self.pass_from = cycle + timing.array_issue(c)
             return
         finish = cycle - 1 + {
             Queue.PLACE: timing.PLACE_LATENCY + c.page_words,
