@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 from controller.graph import Multiplication, Normalization, Softmax
 from controller.refusal import ModelError
-from spec.isa import Mode
+from spec.isa import PIXELWISE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from controller.graph import Node
     from spec.config import Config
+    from spec.isa import Mode
 
 __all__ = ["left_out", "refuse_what_is_left_out"]
 
-_TOKENS = frozenset({Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE})
 _NEEDING = {Softmax: "a softmax", Normalization: "a layer normalization", Multiplication: "a product lane by lane"}
 
 
 def left_out(config: Config) -> frozenset[Mode]:
     """Modes that a machine does not have."""
-    return _TOKENS if config.omit_tokens else frozenset()
+    return frozenset(PIXELWISE) if config.omit_tokens else frozenset()
 
 
 def refuse_what_is_left_out(nodes: Iterable[Node], config: Config) -> None:

@@ -136,10 +136,7 @@ class Average(wiring.Component):
         magnitude, negative = Mux(rounded[-1], -rounded, rounded)[:size], rounded[-1]
         if staged:
             at += 1
-            unsigned_sum = value_register(size)
-            with m.If(moves[at]):
-                m.d.sync += unsigned_sum.eq(magnitude)
-            magnitude, negative = unsigned_sum, carried(m, negative, moves[at])
+            magnitude, negative = carried(m, magnitude, moves[at]), carried(m, negative, moves[at])
         *early, late = [(32, 16), (8, 4), (2, 1)] if staged else [(32, 16, 8), (4, 2, 1)]
         zeros = []
         for steps in early:

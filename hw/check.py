@@ -18,6 +18,7 @@ from spec.isa import (
     LINE_STRIDE,
     MOMENTS_BYTES,
     OPERAND,
+    PIXELWISE,
     Mode,
     Role,
     Statistic,
@@ -148,7 +149,7 @@ class Check(wiring.Component):
         bordered = (weights.run[: exact_log2(k.border_words)] == 0) & (weights.run <= k.average_words)
         bordered &= weights.count == 1
         measure, normalize = compute.mode == Mode.MEASURE, compute.mode == Mode.NORMALIZE
-        pixelwise = (compute.mode == Mode.MULTIPLY) | measure | normalize
+        pixelwise = Cat(compute.mode == mode for mode in PIXELWISE).any()
         by_pixels = [~pixelwise] if c.omit_tokens else self._by_pixels(m, measure, normalize, pixelwise)
         # A bias and a scale of four bytes each for every column; a byte for every value of a byte.
         biases, entries = 8 * c.cols // c.rows, 256 // c.rows

@@ -93,11 +93,9 @@ class FusedMultiplyAdd(wiring.Component):
         signs = Cat(minus, addend.sign)
         if self.stages:
             # Who is larger is asked a cycle later.
-            values = left, right, left_exponent, right_exponent, signs
-            held = [value_register(len(value)) for value in values]
-            with m.If(enable[2]):
-                m.d.sync += [register.eq(value) for register, value in zip(held, values, strict=True)]
-            left, right, left_exponent, right_exponent, signs = held
+            left, right, left_exponent, right_exponent, signs = (
+                carried(m, value, enable[2]) for value in (left, right, left_exponent, right_exponent, signs)
+            )
             enable = enable[1:]
         swap = Signal()
         m.d.comb += swap.eq(Cat(right, right_exponent) > Cat(left, left_exponent))

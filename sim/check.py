@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spec.isa import LINE, LINE_ROWS, LINE_STRIDE, Mode, Role, Statistic
+from spec.isa import LINE, LINE_ROWS, LINE_STRIDE, PIXELWISE, Mode, Role, Statistic
 from spec.timing import CONSTANTS_WORDS, border_words, exponential_words, lookup_words, moments_words, region
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def is_sound(
     if compute["mode"] == Mode.AVERAGE:
         good &= weights["run"] % border_words(config) == 0 and weights["run"] <= LINE * border_words(config)
         good &= weights["count"] == 1
-    if compute["mode"] in (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE):
+    if compute["mode"] in PIXELWISE:
         good &= not config.omit_tokens
         good &= kernel["kernel_h"] == kernel["kernel_w"] == 1 and _fits_pixels(config, compute, weights)
     if compute["lines"]:

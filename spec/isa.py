@@ -56,6 +56,10 @@ class Mode(IntEnum):
     NORMALIZE = 7  # lanes, in terms of their pixel's statistic, times the factor that MEASURE found for it
 
 
+#: Modes that take pixels one by one; a machine may leave them out (`omit_tokens`).
+PIXELWISE = (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
+
+
 class Statistic(IntEnum):
     """What MEASURE finds of a pixel's channels, and what NORMALIZE multiplies by the factor found last."""
 

@@ -212,7 +212,7 @@ def exponential_words(config: Config) -> int:
 
 def moments_words(config: Config) -> int:
     """Words of a WEIGHTS operand for MOMENTS: channels and epsilon."""
-    return max(1, MOMENTS_BYTES // config.rows)
+    return -(-MOMENTS_BYTES // config.rows)
 
 
 def post_time(

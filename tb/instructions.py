@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spec.errors import Error
-from spec.isa import LINE, LINE_STRIDE, NEVER, WORDS, Mode, Opcode, Role, Statistic, TensorClass
+from spec.isa import LINE, LINE_STRIDE, NEVER, PIXELWISE, WORDS, Mode, Opcode, Role, Statistic, TensorClass
 from spec.program import Instruction, assemble
 from spec.timing import CONSTANTS_WORDS, border_words, exponential_words, lookup_words, moments_words
-from tb.tiles import LINED, PIXELWISE, those_of
+from tb.tiles import LINED, those_of
 
 if TYPE_CHECKING:
     import random

@@ -13,7 +13,7 @@ from sim.multiply import multiply
 from sim.normalize import normalize
 from sim.requantize import add_residual, requantize
 from sim.statistics import measure, numbers
-from spec.isa import BOUNDS, CLAMP, KERNEL, LINE, Mode, Statistic
+from spec.isa import BOUNDS, CLAMP, KERNEL, LINE, PIXELWISE, Mode, Statistic
 from spec.timing import (
     AVERAGE_TURN,
     CLOSING_LATENCY,
@@ -29,7 +29,6 @@ from spec.timing import (
     post_time,
     slot_cycles,
 )
-from tb.tiles import PIXELWISE
 
 __all__ = ["Job"]
 

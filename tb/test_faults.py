@@ -13,7 +13,7 @@ import pytest
 from sim.machine import Machine
 from spec.config import CONFIGS
 from spec.errors import Error
-from spec.isa import HEADER, INSTRUCTION_BYTES, NEVER, Mode, Opcode, Queue, Role, Statistic
+from spec.isa import HEADER, INSTRUCTION_BYTES, NEVER, PIXELWISE, Mode, Opcode, Queue, Role, Statistic
 from spec.memory import PROFILES, Memory
 from spec.program import Instruction, assemble
 from spec.registers import Policy
@@ -22,7 +22,6 @@ from tb.machines import memory
 from tb.programs import sample
 from tb.regression import LARGE
 from tb.system import Job, observe
-from tb.tiles import PIXELWISE
 
 TINY = CONFIGS["tiny"]
 #: The same without the units for tokens.

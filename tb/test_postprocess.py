@@ -11,12 +11,12 @@ import pytest
 
 from hw.commands import Commands
 from sim.statistics import blank
-from spec.isa import Mode, Statistic
+from spec.isa import PIXELWISE, Mode, Statistic
 from spec.timing import POST_LATENCY
 from tb.bench import Bench
 from tb.post_commands import Job
 from tb.post_world import World, configuration
-from tb.tiles import LINED, PIXELWISE
+from tb.tiles import LINED
 
 #: What softmax measures.
 SOFTMAX = (Statistic.LARGEST, Statistic.EXPONENTIALS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from spec.isa import LINE_STRIDE, Mode, Role
+from spec.isa import LINE_STRIDE, PIXELWISE, Mode, Role
 
 if TYPE_CHECKING:
     import random
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from spec.config import Config
     from tb.tensors import Tensor
 
-__all__ = ["LINED", "PIXELWISE", "Part", "Tiler", "span", "those_of"]
+__all__ = ["LINED", "Part", "Tiler", "span", "those_of"]
 
-#: Modes that go through the line buffer, and those that take pixels one by one.
-LINED, PIXELWISE = (Mode.DEPTHWISE, Mode.SUM, Mode.MAX), (Mode.MULTIPLY, Mode.MEASURE, Mode.NORMALIZE)
+#: Modes that go through the line buffer.
+LINED = (Mode.DEPTHWISE, Mode.SUM, Mode.MAX)
 
 #: offset, run, stride, count of an operand.
 Range = tuple[int, int, int, int]
